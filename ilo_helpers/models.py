@@ -177,14 +177,14 @@ def fast_matmul(precision):
     """Multiply as ``precision`` (of :func:`matmul_precision`) says, and restore what was set."""
     import torch
 
-    setting = torch.backends.mkldnn.matmul
-    before = setting.fp32_precision
-    if precision.endswith("oneDNN"):
-        setting.fp32_precision = "bf16"
+    cpu, gpu = torch.backends.mkldnn.matmul, torch.backends.cuda.matmul
+    before = cpu.fp32_precision, gpu.fp32_precision
+    cpu.fp32_precision = "bf16" if precision.endswith("oneDNN") else "ieee"
+    gpu.fp32_precision = "ieee"  # no TF32
     try:
         yield
     finally:
-        setting.fp32_precision = before
+        cpu.fp32_precision, gpu.fp32_precision = before
 
 
 @functools.cache

@@ -124,7 +124,8 @@ class Store:
         missing = self.missing()
         if missing:
             raise RuntimeError(f"{self.path.name} is not complete: missing {self.part} {missing}")
-        return xr.open_zarr(self._array, consolidated=False, chunks=None)
+        # unmasked: xarray would take zarr's fill value, 0, for a missing value and give NaN
+        return xr.open_zarr(self._array, consolidated=False, chunks=None, mask_and_scale=False)
 
     def _create(self):
         """Lay out the empty arrays under a temporary name, then give them theirs."""
