@@ -89,9 +89,10 @@ class LanguageModel:
 
         dtype = getattr(torch, self.dtype)
         large = self.device.startswith("cuda") and not _fits(self.config, dtype)
-        model = AutoModel.from_pretrained(
-            self._source, dtype=dtype, device_map="auto" if large else None
-        )
+        with _no_progress_bar() if Path(self._source).is_dir() else contextlib.nullcontext():
+            model = AutoModel.from_pretrained(
+                self._source, dtype=dtype, device_map="auto" if large else None
+            )
         if self.config.is_encoder_decoder:
             model = model.get_encoder()
         loaded = {parameter.dtype for parameter in model.parameters()}
@@ -217,6 +218,20 @@ def _revision(source, config):
             with path.open("rb") as file:
                 digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return f"sha256:{digest.hexdigest()[:16]}"
+
+
+@contextlib.contextmanager
+def _no_progress_bar():
+    """Local weights are read in seconds; their bar would stay behind in a saved notebook."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _fits(config, dtype):

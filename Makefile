@@ -1,0 +1,51 @@
+# The two commands: `make reproduce` and `make test`. Both set up .venv on first use.
+PYTHON ?= python3
+BIN := .venv/bin
+# MODEL= CORPUS= SPLIT= SENTENCES= LANGUAGES= K= TAU= METRIC= POOLING= become parameters;
+# NOTEBOOKS="01 03" runs only those.
+NAMES := MODEL CORPUS SPLIT SENTENCES LANGUAGES K TAU METRIC POOLING
+lower = $(shell echo $(1) | tr A-Z a-z)
+OPTIONS = $(foreach name,$(NAMES),$(if $($(name)),--$(call lower,$(name)) "$($(name))"))
+
+.PHONY: reproduce test lab notebooks benchmarks constraints clean-cache help
+
+help:
+	@echo "make reproduce [MODEL=… CORPUS=… SPLIT=… SENTENCES=… LANGUAGES=… K=… TAU=…]"
+	@echo "make test         lint, unit tests, every notebook on a slice with the real model"
+	@echo "make lab          JupyterLab on the notebooks"
+	@echo "make notebooks    execute the committed notebooks in place, from the default settings"
+	@echo "make benchmarks   the timings of benchmarks/README.md"
+	@echo "make clean-cache  delete activations, neighbours and results, keep models and corpora"
+
+reproduce: .venv/ready
+	$(BIN)/python -m ilo_helpers.reproduce $(NOTEBOOKS) $(OPTIONS)
+
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+lab: .venv/ready
+	$(BIN)/jupyter lab notebooks
+
+notebooks: .venv/ready
+	$(BIN)/jupyter nbconvert --to notebook --inplace --execute \
+	  --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True \
+	  notebooks/[0-9]*.ipynb
+
+benchmarks: .venv/ready
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[benchmarks]'
+	$(BIN)/python benchmarks/extraction.py
+	$(BIN)/python benchmarks/neighbors.py
+
+clean-cache:
+	rm -rf data/activations data/neighbors data/results
+
+# Written anew from what a fresh environment resolves to; torch without its local suffix.
+constraints: .venv/ready
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > constraints.txt
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,dev]'
+	touch $@

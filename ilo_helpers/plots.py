@@ -1,0 +1,299 @@
+"""Figures from tables: one style, one palette a grouping, numbers saved beside the picture.
+
+Every function takes a table, returns a :class:`matplotlib.figure.Figure` and shows nothing.
+"""
+
+import functools
+import json
+import platform
+from importlib.metadata import version
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib import font_manager
+from matplotlib.ticker import MaxNLocator
+
+from .languages import BANDS, language_table
+from .paths import PACKAGE, figures_dir, slug
+
+#: Resource bands: three of the Okabe-Ito colours.
+BAND_COLORS = {"high": "#0072B2", "middle": "#E69F00", "low": "#CC3311", "unknown": "#999999"}
+#: Families: Tol's 'muted' scheme, made for colour-blind readers, and black.
+FAMILY_COLORS = {
+    "Germanic": "#332288",
+    "Romance": "#88CCEE",
+    "Slavic": "#44AA99",
+    "Celtic": "#117733",
+    "Indo-Aryan": "#CC6677",
+    "Dravidian": "#882255",
+    "Austronesian": "#DDCC77",
+    "Kra-Dai": "#999933",
+    "Sinitic": "#AA4499",
+    "Japonic": "#000000",
+    "Atlantic-Congo": "#B8723B",
+    "unknown": "#999999",
+}
+SCORES = {"ilo": "ILO", "bridge": "bridge B", "reach": "reach R"}
+
+
+def use_style():
+    """Set the suite's style, and fall back to the Noto fonts installed for other scripts."""
+    plt.style.use(PACKAGE / "ilo.mplstyle")
+    plt.rcParams["font.family"] = ["DejaVu Sans", *_noto_fonts()]
+
+
+def language_label(code):
+    """English name and, where an installed font can draw it, the language's own name."""
+    row = language_table([code]).iloc[0]
+    if row["own_name"] == row["name"] or not {*map(ord, row["own_name"])} <= _drawable():
+        return row["name"]
+    return f"{row['name']} · {row['own_name']}"
+
+
+def save_figure(fig, name, table, params):
+    """Save a figure with its numbers and settings, and close it.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+    name : str
+        File name without ending, such as ``"03_ilo_by_layer"``.
+    table : pandas.DataFrame
+        The plotted numbers.
+    params : dict
+        What decides them; ``model`` and ``corpus`` name the folder.
+
+    Returns
+    -------
+    pathlib.Path
+        The picture, ``figures/<model>--<corpus>/<name>.png``; beside it ``.csv`` and ``.json``.
+    """
+    folder = figures_dir(f"{slug(params['model'])}--{slug(params['corpus'])}")
+    table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    versions = {"python": platform.python_version()}
+    versions |= {p: version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
+    note = {"figure": name, "parameters": params, "versions": versions}
+    (folder / f"{name}.json").write_text(json.dumps(note, indent=1, default=str) + "\n")
+    # no date or version inside the picture: the same figure is the same file
+    fig.savefig(folder / f"{name}.png", metadata={"Software": None})
+    plt.close(fig)
+    return folder / f"{name}.png"
+
+
+def bars_by_language(table, value, xlabel, title):
+    """One bar a language, longest on top, coloured by family.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns language, family and ``value``.
+    value, xlabel, title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    table = table.sort_values(value)
+    fig, ax = plt.subplots(figsize=(7, 0.6 + 0.21 * len(table)))
+    ax.barh(
+        [language_label(code) for code in table["language"]],
+        table[value],
+        color=table["family"].map(FAMILY_COLORS).fillna(FAMILY_COLORS["unknown"]),
+    )
+    ax.set(xlabel=xlabel, title=title, ylim=(-0.6, len(table) - 0.4))
+    ax.grid(axis="y", visible=False)
+    handles = [
+        plt.Rectangle((0, 0), 1, 1, color=color)
+        for family, color in FAMILY_COLORS.items()
+        if family in set(table["family"])
+    ]
+    families = [family for family in FAMILY_COLORS if family in set(table["family"])]
+    ax.legend(handles, families, loc="lower right")
+    return fig
+
+
+def lines_by_layer(
+    table, value, hue, ylabel, title, style=None, colors=None, band=("pi", 100), log=False
+):
+    """Mean of ``value`` over a table's rows at each layer, a line for each ``hue``.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns layer, ``value``, ``hue`` and, if named, ``style``.
+    value, hue, ylabel, title : str
+    style : str, optional
+        Column that decides the dashes.
+    colors : dict, optional
+        Colour of each value of ``hue``, which also orders them.
+    band : tuple or None
+        seaborn's ``errorbar``; default: from the least to the greatest.
+    log : bool
+        Logarithmic axis; otherwise it begins at zero.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, ax = plt.subplots(figsize=(7.5, 3.8))
+    colors = colors and {key: c for key, c in colors.items() if key in set(table[hue])}
+    sns.lineplot(
+        table, x="layer", y=value, hue=hue, style=style, palette=colors, marker=None,
+        hue_order=colors and list(colors), errorbar=band, err_kws={"alpha": 0.12}, ax=ax,
+    )  # fmt: skip
+    ax.set(ylabel=ylabel, title=title, xlabel="layer (0 = token embeddings)")
+    if log:
+        ax.set_yscale("log")
+    else:
+        ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return fig
+
+
+def ilo_by_layer(scores, title):
+    """ILO, bridge and reach by layer: mean and range within each resource band (figure b)."""
+    table = scores.join(language_table(list(scores["language"].unique())), on="language")
+    colors = {band: BAND_COLORS[band] for band in [*BANDS, "unknown"]
+              if band in set(table["resource_band"])}  # fmt: skip
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.5), sharex=True, sharey=True)
+    for ax, (value, label) in zip(axes, SCORES.items(), strict=True):
+        sns.lineplot(
+            table, x="layer", y=value, hue="resource_band", hue_order=list(colors),
+            palette=colors, errorbar=("pi", 100), err_kws={"alpha": 0.12}, ax=ax,
+            legend=ax is axes[0],
+        )  # fmt: skip
+        mean = table.groupby("layer")[value].mean()
+        ax.plot(mean.index, mean, color="black", linestyle="--", label="all languages")
+        ax.set(title=label, xlabel="layer (0 = token embeddings)", ylabel="", ylim=(0, 1))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0].legend(title="resources of the language")
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+def heatmap_by_layer(scores, title):
+    """Layers × languages, one panel each for ILO, bridge and reach (figure c)."""
+    order = scores.groupby("language")["ilo"].mean().sort_values(ascending=False).index
+    fig, axes = plt.subplots(1, 3, figsize=(12.5, 0.6 + 0.21 * len(order)), sharey=True)
+    for ax, (value, label) in zip(axes, SCORES.items(), strict=True):
+        grid = scores.pivot(index="language", columns="layer", values=value).loc[order]
+        sns.heatmap(
+            grid, vmin=0, vmax=1, cmap="viridis", ax=ax, cbar=ax is axes[2],
+            yticklabels=[language_label(code) for code in order],
+            xticklabels=max(1, grid.shape[1] // 6),
+        )  # fmt: skip
+        ax.set(title=label, xlabel="layer", ylabel="")
+        ax.tick_params(axis="x", rotation=0)
+        ax.grid(visible=False)
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+def ilo_by_group(scores, title, groups=("family", "region", "script")):
+    """One dot a language at one layer, by family, region and script; a bar at the mean (figure d).
+
+    ``scores`` holds one layer.
+    """
+    table = scores.join(language_table(list(scores["language"].unique())), on="language")
+    heights = [table[group].nunique() for group in groups]
+    fig, axes = plt.subplots(1, len(groups), figsize=(12, 0.8 + 0.3 * max(heights)), sharex=True)
+    for ax, group in zip(axes, groups, strict=True):
+        means = table.groupby(group)["ilo"].mean().sort_values(ascending=False)
+        places = {name: place for place, name in enumerate(means.index)}
+        ax.scatter(means, places.values(), marker="|", s=220, color="black", linewidths=2)
+        ax.scatter(
+            table["ilo"], table[group].map(places), s=26, alpha=0.85,
+            c=table["resource_band"].map(BAND_COLORS),
+        )  # fmt: skip
+        ax.set_yticks(list(places.values()), list(places))
+        ax.set(title=group, xlabel="ILO", ylim=(len(places) - 0.5, -0.5), xlim=(-0.03, 1))
+    bands = [band for band in BAND_COLORS if band in set(table["resource_band"])]
+    handles = [plt.Line2D([], [], marker="o", linestyle="", color=BAND_COLORS[b]) for b in bands]
+    axes[-1].legend(handles, bands, title="resources", loc="lower right")
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+def ablation(table, title):
+    """Mean ILO by layer for every k (colour) and tau (panel) (figure e)."""
+    taus = sorted(table["tau"].unique())
+    fig, axes = plt.subplots(1, len(taus), figsize=(2.5 * len(taus) + 1, 3.2), sharey=True)
+    means = table.groupby(["tau", "k", "layer"], as_index=False)["ilo"].mean()
+    for ax, tau in zip(axes.flat if len(taus) > 1 else [axes], taus, strict=True):
+        sns.lineplot(
+            means[means["tau"] == tau], x="layer", y="ilo", hue="k", palette="viridis_r",
+            hue_norm=(1, table["k"].max()), legend="full" if tau == taus[0] else False, ax=ax,
+        )  # fmt: skip
+        ax.set(title=f"τ = {tau}", ylim=(0, 1), ylabel="mean ILO over languages")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    fig.axes[0].get_legend().remove()
+    handles, labels = fig.axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, title="k", loc="outside right center")
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+def maps(points, hue, title, colors=None):
+    """2-D maps of the sentence vectors: a row a method, a column a layer (figure a).
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        Columns method, layer, x, y and ``hue``.
+    hue : str
+        ``"family"``, ``"resource_band"``, ``"language"`` …
+    title : str
+    colors : dict, optional
+        Colour of each value of ``hue``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    methods, layers = points["method"].unique(), points["layer"].unique()
+    values = list(points[hue].unique())
+    colors = colors or dict(zip(values, sns.husl_palette(len(values), l=0.55), strict=True))
+    direct = hue == "language"  # nobody tells 31 colours apart: names at the centres instead
+    fig, axes = plt.subplots(
+        len(methods), len(layers), figsize=(3.6 * len(layers) + 2 * (not direct), 3.2 * len(methods)),
+        squeeze=False,
+    )  # fmt: skip
+    for (method, layer), part in points.groupby(["method", "layer"], sort=False, observed=True):
+        ax = axes[list(methods).index(method), list(layers).index(layer)]
+        ax.scatter(part["x"], part["y"], s=5, c=part[hue].map(colors), linewidths=0)
+        ax.set(title=f"{method}, layer {layer}", xticks=[], yticks=[])
+        for code, center in part.groupby(hue)[["x", "y"]].median().iterrows() if direct else ():
+            ax.annotate(code[:3], center, fontsize=8, color="black", ha="center", va="bottom")
+    if not direct:
+        shown = [value for value in colors if value in values]
+        handles = [plt.Line2D([], [], marker="o", linestyle="", color=colors[v]) for v in shown]
+        fig.legend(handles, shown, loc="outside right center")
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+#: Scripts of FLORES-200 that matplotlib's own font lacks.
+NOTO = """Telugu Thai Devanagari Sinhala Bengali Arabic CJK_JP CJK_SC Hebrew Armenian Georgian
+Ethiopic Khmer Lao Myanmar Tamil Kannada Malayalam Gujarati Gurmukhi Oriya Tibetan Tifinagh"""
+
+
+@functools.cache
+def _noto_fonts():
+    """Those Noto Sans families that are installed (Debian: fonts-noto-core, fonts-noto-cjk)."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    wanted = [f"Noto Sans {script.replace('_', ' ')}" for script in NOTO.split()]
+    return [family for family in wanted if family in installed]
+
+
+@functools.cache
+def _drawable():
+    """Code points that the fonts in use have a glyph for."""
+    points = set()
+    for family in ["DejaVu Sans", *_noto_fonts()]:
+        path = font_manager.findfont(font_manager.FontProperties(family=family))
+        points |= set(font_manager.get_font(path).get_charmap())
+    return points
+
+
+use_style()
