@@ -20,9 +20,7 @@ POOLINGS = {
 BATCH_TOKENS = {"cpu": 512, "cuda": 16384}
 
 
-def extract_activations(
-    model, corpus, pooling="mean", bos=True, batch_tokens=None, store=None
-):
+def extract_activations(model, corpus, pooling="mean", bos=True, batch_tokens=None, store=None):
     """Sentence vectors of every sentence, language and layer.
 
     The result lies in a zarr store, written one language at a time. What is there already is

@@ -123,8 +123,10 @@ def _read(name, languages, split):
         return _read_udhr(languages)
     if name == "flores200":
         folder = os.environ.get("FLORES_DIR")
-        return _read_flores(Path(folder), languages, split) if folder else _read_hub(
-            "facebook/flores", languages, split
+        return (
+            _read_flores(Path(folder), languages, split)
+            if folder
+            else _read_hub("facebook/flores", languages, split)
         )
     if name in HUB:
         return _read_hub(name, languages, split)
@@ -263,7 +265,7 @@ def _read_hub(repository, languages, split):
     for code in wanted:
         try:
             table = load_dataset(repository, renamed.get(code, code), split=split)
-        except DatasetNotFoundError as error:
+        except (DatasetNotFoundError, ConnectionError) as error:
             raise ValueError(
                 f"corpus {repository!r} cannot be read from the hub: {error}. "
                 "A gated one asks you to accept its terms on its page and to log in with "

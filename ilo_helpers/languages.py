@@ -44,13 +44,14 @@ def language_table(codes=None):
     ValueError
         For a code that is no language, with the nearest known one.
     """
-    table = pd.read_csv(PACKAGE / "languages.csv", index_col="code")
+    table = pd.read_csv(
+        PACKAGE / "languages.csv", index_col="code", dtype={"resource_class": "Int64"}
+    )
     for code in codes or []:
         check_code(code)
         if code not in table.index:
             table.loc[code] = _from_cldr(code)
     table = table.loc[codes] if codes is not None else table
-    table["resource_class"] = table["resource_class"].astype("Int64")
     band = pd.cut(table["resource_class"].astype("Float64"), [-1, 2, 3, 5], labels=BANDS[::-1])
     table["resource_band"] = band.astype(object).where(band.notna(), UNKNOWN).astype(str)
     table.index.name = "language"

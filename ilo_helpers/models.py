@@ -44,11 +44,16 @@ class LanguageModel:
     def __init__(self, name, source, dtype, device):
         from transformers import AutoConfig
 
-        self.name, self.dtype, self.device, self._source = name, dtype, device, source
-        self.config = AutoConfig.from_pretrained(source)
+        revision = _revision(source)
+        self.name, self.dtype, self.device = name, dtype, device
+        # a hub model is pinned to the commit of now, in case it is moved before it is loaded
+        self._source = {"pretrained_model_name_or_path": source}
+        if not Path(source).is_dir():
+            self._source["revision"] = revision
+        self.config = AutoConfig.from_pretrained(**self._source)
         self.attrs = {
             "model": name,
-            "revision": _revision(source, self.config),
+            "revision": revision,
             "architecture": (self.config.architectures or [self.config.model_type])[0],
             "dtype": dtype,
             "device": device,
@@ -58,7 +63,11 @@ class LanguageModel:
         text = self.config.get_text_config()
         self.layers, self.hidden = text.num_hidden_layers, text.hidden_size
         self.max_tokens = getattr(text, "max_position_embeddings", None)
-        if self.max_tokens and getattr(text, "model_type", "") in ("roberta", "xlm-roberta"):
+        if self.max_tokens and getattr(text, "model_type", "") in (
+            "roberta",
+            "xlm-roberta",
+            "xlm-roberta-xl",
+        ):
             self.max_tokens -= 2  # RoBERTa's positions start at 2
 
     def __repr__(self):
@@ -69,7 +78,7 @@ class LanguageModel:
         """The model's tokenizer (``transformers``)."""
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(self._source)
+        tokenizer = AutoTokenizer.from_pretrained(**self._source)
         if tokenizer.pad_token is None:  # padding is masked out: which token it is does not matter
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
         tokenizer.padding_side = "right"
@@ -89,15 +98,17 @@ class LanguageModel:
 
         dtype = getattr(torch, self.dtype)
         large = self.device.startswith("cuda") and not _fits(self.config, dtype)
-        with _no_progress_bar() if Path(self._source).is_dir() else contextlib.nullcontext():
+        with contextlib.nullcontext() if "revision" in self._source else _no_progress_bar():
             model = AutoModel.from_pretrained(
-                self._source, dtype=dtype, device_map="auto" if large else None
+                **self._source, dtype=dtype, device_map="auto" if large else None
             )
         if self.config.is_encoder_decoder:
             model = model.get_encoder()
         loaded = {parameter.dtype for parameter in model.parameters()}
         if loaded != {dtype}:
-            raise RuntimeError(f"model {self.name!r}: asked for {dtype}, loaded {sorted(map(str, loaded))}")
+            raise RuntimeError(
+                f"model {self.name!r}: asked for {dtype}, loaded {sorted(map(str, loaded))}"
+            )
         model.config.use_cache = False  # one pass, nothing is generated
         return (model if large else model.to(self.device)).eval()
 
@@ -155,10 +166,10 @@ def load_model(name_or_path, dtype="float32", device=None):
         name = name if name == "gemma-3-270m" else Path(source).resolve().name
     try:
         return LanguageModel(name, source, dtype, device)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ValueError(
-            f"model {name!r} is no known name ('gemma-3-270m'), no directory here, and cannot be "
-            f"read from the hub: {error}"
+            f"model {name!r} is no known name ('gemma-3-270m'), no model directory here, and "
+            f"cannot be read from the hub: {error}"
         ) from error
 
 
@@ -207,10 +218,12 @@ def _onednn_is_float32():
     return True
 
 
-def _revision(source, config):
+def _revision(source):
     """Commit of a hub model; hash of a local one's weights, configuration and tokenizer."""
     if not Path(source).is_dir():
-        return config._commit_hash
+        from huggingface_hub import hf_hub_download
+
+        return Path(hf_hub_download(source, "config.json")).parent.name
     digest = hashlib.sha256()
     wanted = (".safetensors", ".bin", ".json", ".model", ".txt")
     for path in sorted(Path(source).iterdir()):

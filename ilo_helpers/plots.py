@@ -9,7 +9,6 @@ import platform
 from importlib.metadata import version
 
 import matplotlib.pyplot as plt
-import pandas as pd
 import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.ticker import MaxNLocator
@@ -95,7 +94,7 @@ def bars_by_language(table, value, xlabel, title):
     matplotlib.figure.Figure
     """
     table = table.sort_values(value)
-    fig, ax = plt.subplots(figsize=(7, 0.6 + 0.21 * len(table)))
+    fig, ax = plt.subplots(figsize=(7, 1.5 + 0.2 * len(table)))
     ax.barh(
         [language_label(code) for code in table["language"]],
         table[value],
@@ -175,7 +174,7 @@ def ilo_by_layer(scores, title):
 def heatmap_by_layer(scores, title):
     """Layers × languages, one panel each for ILO, bridge and reach (figure c)."""
     order = scores.groupby("language")["ilo"].mean().sort_values(ascending=False).index
-    fig, axes = plt.subplots(1, 3, figsize=(12.5, 0.6 + 0.21 * len(order)), sharey=True)
+    fig, axes = plt.subplots(1, 3, figsize=(12.5, 1.5 + 0.2 * len(order)), sharey=True)
     for ax, (value, label) in zip(axes, SCORES.items(), strict=True):
         grid = scores.pivot(index="language", columns="layer", values=value).loc[order]
         sns.heatmap(
@@ -197,7 +196,7 @@ def ilo_by_group(scores, title, groups=("family", "region", "script")):
     """
     table = scores.join(language_table(list(scores["language"].unique())), on="language")
     heights = [table[group].nunique() for group in groups]
-    fig, axes = plt.subplots(1, len(groups), figsize=(12, 0.8 + 0.3 * max(heights)), sharex=True)
+    fig, axes = plt.subplots(1, len(groups), figsize=(12, 1.8 + 0.25 * max(heights)), sharex=True)
     for ax, group in zip(axes, groups, strict=True):
         means = table.groupby(group)["ilo"].mean().sort_values(ascending=False)
         places = {name: place for place, name in enumerate(means.index)}
@@ -218,7 +217,7 @@ def ilo_by_group(scores, title, groups=("family", "region", "script")):
 def ablation(table, title):
     """Mean ILO by layer for every k (colour) and tau (panel) (figure e)."""
     taus = sorted(table["tau"].unique())
-    fig, axes = plt.subplots(1, len(taus), figsize=(2.5 * len(taus) + 1, 3.2), sharey=True)
+    fig, axes = plt.subplots(1, len(taus), figsize=(2.4 * len(taus) + 2, 3.2), sharey=True)
     means = table.groupby(["tau", "k", "layer"], as_index=False)["ilo"].mean()
     for ax, tau in zip(axes.flat if len(taus) > 1 else [axes], taus, strict=True):
         sns.lineplot(

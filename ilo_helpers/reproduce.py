@@ -36,7 +36,9 @@ def main(arguments=None):
                   "computed is kept; the same command goes on from it.", flush=True)  # fmt: skip
             failed = True
             break
-    print("\n" + pd.DataFrame(rows, columns=["notebook", "seconds", "figures"]).to_string(index=False))
+    print(
+        "\n" + pd.DataFrame(rows, columns=["notebook", "seconds", "figures"]).to_string(index=False)
+    )
     return int(failed)
 
 
@@ -117,7 +119,9 @@ def _results_folder(parameters):
     """A folder for each setting, so that one run's copies never replace another's."""
     values = {"model": "gemma-3-270m", "corpus": "udhr"} | parameters
     values["languages"] = "+".join(values.get("languages", []))
-    model, corpus = (slug(values.pop(name).rstrip("/").split("/")[-1]) for name in ("model", "corpus"))
+    model, corpus = (
+        slug(values.pop(name).rstrip("/").split("/")[-1]) for name in ("model", "corpus")
+    )
     rest = [f"{name}={value}" for name, value in values.items() if value]
     return data_dir("results", slug("--".join([model, corpus, *rest]))[:150], "notebooks")
 

@@ -1,0 +1,96 @@
+"""Tokens a second: batched extraction against the published way, and what bfloat16 gives.
+
+    python benchmarks/extraction.py [--flores PATH]
+
+All in one run, so that the ratios hold on a noisy machine.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM
+
+from ilo_helpers import load_corpus, load_model
+from ilo_helpers.activations import BATCH_TOKENS, pool_sentences, tokenize
+from ilo_helpers.models import fast_matmul
+from ilo_helpers.paths import data_dir
+
+
+def one_at_a_time(model, sentences, precision):
+    """The published way: one sentence, all hidden states, the mean of each."""
+    vectors = []
+    with torch.inference_mode(), fast_matmul(precision):
+        for ids, _ in sentences:
+            out = model(torch.tensor([ids]), output_hidden_states=True, use_cache=False)
+            vectors.append(torch.stack([state[0].float().mean(0) for state in out.hidden_states]))
+    return torch.stack(vectors, dim=1).numpy()
+
+
+def error(a, b):
+    """Relative difference, the greatest of all layers."""
+    axes = (1, 2)
+    return float((np.sqrt(((a - b) ** 2).sum(axes)) / np.sqrt((b**2).sum(axes))).max())
+
+
+def measure(name, corpus, languages):
+    """Print tokens a second of each way over some languages of a corpus."""
+    lm, half = load_model("gemma-3-270m"), load_model("gemma-3-270m", dtype="bfloat16")
+    causal = AutoModelForCausalLM.from_pretrained(
+        data_dir("models") / "gemma-3-270m", dtype=torch.float32
+    ).eval()
+    sentences = [pair for code in languages for pair in tokenize(lm, corpus[code])]
+    tokens = sum(len(ids) for ids, _ in sentences)
+    few = sentences[:: max(1, len(sentences) // 40)]  # bfloat16 is slow without hardware for it
+    size, matmul = BATCH_TOKENS["cpu"], lm.attrs["matmul"]
+    ways = {
+        "one at a time, with LM head (the published way)": (
+            lambda: one_at_a_time(causal, sentences, "float32"), tokens),
+        "one at a time, body only": (
+            lambda: one_at_a_time(lm.model, sentences, "float32"), tokens),
+        "one at a time, body only, our products": (
+            lambda: one_at_a_time(lm.model, sentences, matmul), tokens),
+        f"batches of {size} tokens (ours)": (
+            lambda: pool_sentences(lm, sentences, ["mean"], size)[0], tokens),
+        f"batches of {4 * size} tokens": (
+            lambda: pool_sentences(lm, sentences, ["mean"], 4 * size)[0], tokens),
+        f"batches of {size} tokens, bfloat16 weights": (
+            lambda: pool_sentences(half, few, ["mean"], size)[0],
+            sum(len(ids) for ids, _ in few)),
+    }  # fmt: skip
+    print(f"\n{name}: {len(sentences)} sentences, {tokens} tokens, {torch.get_num_threads()} threads, "
+          f"matmul {matmul}\n\n| way | tokens/s | ratio | error |\n|---|---|---|---|")  # fmt: skip
+    _ = lm.model(torch.ones(1, 8, dtype=int)), half.model(torch.ones(1, 8, dtype=int))
+    base = reference = None
+    for way, (run, count) in ways.items():
+        start = time.perf_counter()
+        vectors = run()
+        speed = count / (time.perf_counter() - start)
+        base = base or speed
+        reference = vectors if reference is None else reference
+        against = (
+            reference
+            if vectors.shape == reference.shape
+            else reference[:, :: max(1, len(sentences) // 40)]
+        )
+        print(
+            f"| {way} | {speed:.0f} | {speed / base:.2f} | {error(vectors, against):.1e} |",
+            flush=True,
+        )
+
+
+def main():
+    """UDHR in every language, then 300 sentences of FLORES' length."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--flores", help="folder in FLORES' official layout, with devtest")
+    options = parser.parse_args()
+    languages = ["eng_Latn", "rus_Cyrl", "ind_Latn", "tha_Thai", "tel_Telu", "zho_Hans"]
+    measure("UDHR", load_corpus("udhr"), languages)
+    if options.flores:
+        flores = load_corpus(options.flores, languages=languages, sentences=50, split="devtest")
+        measure("FLORES-200 devtest, 50 sentences in 6 languages", flores, languages)
+
+
+if __name__ == "__main__":
+    main()

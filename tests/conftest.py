@@ -1,0 +1,117 @@
+"""Small local models in the hub's layout, and a data folder of the test's own."""
+
+import os
+
+os.environ["MPLBACKEND"] = "Agg"
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from ilo_helpers.corpora import fingerprint, load_corpus
+from ilo_helpers.paths import data_dir
+
+LANGUAGES = ["eng_Latn", "deu_Latn", "ind_Latn", "tel_Telu", "zho_Hans", "rus_Cyrl"]
+SIZES = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+ARCHITECTURES = ("llama", "gemma3", "xlm-roberta", "bert", "bloom", "mt5", "gpt2")
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """An empty data folder that shares the real models and corpora."""
+    for name in ("models", "corpora"):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / name).symlink_to(data_dir(name))
+    monkeypatch.setenv("ILO_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("ILO_FIGURES", str(tmp_path / "figures"))
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def udhr():
+    return load_corpus("udhr")
+
+
+@pytest.fixture
+def small(udhr):
+    """Six languages, eight paragraphs of very different length."""
+    return load_corpus("udhr", languages=LANGUAGES, sentences=8)
+
+
+def table(columns, ids=None):
+    """A corpus made by hand."""
+    corpus = pd.DataFrame(columns, dtype=str)
+    corpus.index = pd.Index(ids or [str(i + 1) for i in range(len(corpus))], name="sentence")
+    corpus.attrs = {"name": "made", "fingerprint": fingerprint(corpus)}
+    return corpus
+
+
+def world(values, languages=None):
+    """Labelled vectors from an array (layer, language, sentence, hidden)."""
+    values = np.asarray(values)
+    names = languages or [f"l{i}" for i in range(values.shape[1])]
+    coords = {"layer": range(len(values)), "language": names, "sentence": range(values.shape[2])}
+    return xr.DataArray(values, dims=("layer", "language", "sentence", "hidden"), coords=coords)
+
+
+def save_tiny_model(kind, folder, texts):
+    """A random model of an architecture, three blocks of width 32, with its own tokenizer."""
+    import torch
+    import transformers as t
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    torch.manual_seed(0)
+    common = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, **SIZES}
+    wide = {"intermediate_size": 64, **common}
+    configs = {
+        "llama": lambda: t.LlamaConfig(num_key_value_heads=2, **wide),
+        "gemma3": lambda: t.Gemma3TextConfig(
+            num_key_value_heads=2, head_dim=8, sliding_window=16, **wide
+        ),
+        "xlm-roberta": lambda: t.XLMRobertaConfig(max_position_embeddings=300, **wide),
+        "bert": lambda: t.BertConfig(**wide),
+        "bloom": lambda: t.BloomConfig(n_layer=3, n_head=4, **{**SIZES, "hidden_size": 32}),
+        "mt5": lambda: t.MT5Config(
+            d_model=32, d_ff=64, d_kv=8, num_layers=3, num_decoder_layers=2, num_heads=4,
+            decoder_start_token_id=2, **SIZES,
+        ),
+        "gpt2": lambda: t.GPT2Config(n_embd=32, n_layer=3, n_head=4, **SIZES),
+    }  # fmt: skip
+    model = t.AutoModel.from_config(configs[kind]())
+    for parameter in model.parameters():  # weights of a size that makes layers differ
+        torch.nn.init.normal_(parameter, std=0.3)
+    model.save_pretrained(folder)
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    specials = ["<s>", "</s>", "<pad>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=specials, initial_alphabet=alphabet
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    encoder = kind in ("xlm-roberta", "bert")
+    template = "<s> $A </s>" if encoder else "$A </s>" if kind == "mt5" else "<s> $A"
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=template, special_tokens=[("<s>", 0), ("</s>", 1)]
+    )
+    t.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory, udhr):
+    """Folder of a tiny model of the architecture asked for."""
+    made = {}
+
+    def make(kind):
+        if kind not in made:
+            folder = tmp_path_factory.mktemp("models") / f"tiny-{kind}"
+            made[kind] = str(save_tiny_model(kind, folder, udhr[LANGUAGES].to_numpy().ravel()))
+        return made[kind]
+
+    return make

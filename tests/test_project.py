@@ -1,0 +1,114 @@
+"""The project's own files: environment, layout, notebooks, the command that runs them."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+
+import nbformat
+import pytest
+import yaml
+from conftest import LANGUAGES
+
+from ilo_helpers import reproduce
+from ilo_helpers.paths import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ORDER = (
+    "paths languages corpora models stores activations neighbors ilo fragments alignment "
+    "statistics tasks finetuning tokens plots reproduce"
+).split()
+
+
+def test_environment_names_only_what_exists():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python, pip, packages = environment["dependencies"]
+    assert python.startswith("python=") and pip == "pip"
+    assert packages == {"pip": ["-c constraints.txt", "-e .[offline]"]}
+    assert (ROOT / "constraints.txt").exists()
+    assert "offline" in PROJECT["project"]["optional-dependencies"]
+
+
+def test_every_dependency_is_pinned():
+    name = re.compile(r"[A-Za-z0-9._-]+")
+    pinned = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
+    extras = PROJECT["project"]["optional-dependencies"]
+    for wanted in [*PROJECT["project"]["dependencies"], *extras["offline"], *extras["dev"]]:
+        assert name.match(wanted)[0].lower().replace("_", "-") in pinned, wanted
+
+
+def test_modules_import_only_leftwards():
+    for path in (ROOT / "ilo_helpers").glob("*.py"):
+        if path.stem == "__init__":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                assert ORDER.index(node.module) < ORDER.index(path.stem), (path.name, node.module)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_committed_notebook_is_executed_and_clean(path):
+    notebook = nbformat.read(path, as_version=4)
+    text = path.read_text()
+    assert path.stat().st_size < 1.5e6
+    assert "widgets" not in notebook.metadata and "widget-view" not in text
+    assert "papermill" not in notebook.metadata
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
+    assert sum("solution" in cell.metadata.get("tags", []) for cell in code) >= 2
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+    assert not re.search(r"Warning:|/home/|/root/|/tmp/|/Users/|site-packages", text)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path):
+    # the ordinary caches, so that what one notebook computes the next one reads
+    monkeypatch.setenv("ILO_FIGURES", str(tmp_path / "figures"))
+    parameters = {"sentences": 6, "languages": LANGUAGES}
+    error = reproduce.run_notebook(path, tmp_path / path.name, parameters)
+    assert error is None, error
+    figures = list((tmp_path / "figures" / "gemma-3-270m--udhr-6x6").glob(f"{path.name[:2]}_*"))
+    assert figures and len(figures) % 3 == 0
+
+
+def test_failing_notebook_is_named_with_its_cell(tmp_path, data, monkeypatch, capsys):
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell("k = 5", metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_code_cell("print('kept', k)"),
+            nbformat.v4.new_code_cell("raise ValueError('no such thing')"),
+        ],
+        metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
+    )
+    nbformat.write(notebook, tmp_path / "01_broken.ipynb")
+    nbformat.write(notebook, tmp_path / "02_never.ipynb")
+    monkeypatch.setattr(reproduce, "NOTEBOOKS", tmp_path)
+    assert reproduce.main(["--k", "7", "--model", "some/model"]) == 1
+    said = capsys.readouterr().out
+    assert "notebook 01_broken.ipynb, cell [4] failed: ValueError: no such thing" in said
+    assert "02_never" not in said.split("failed")[1]
+    copy = next(data.glob("results/*k_7*/notebooks/01_broken.ipynb"))
+    assert "kept 7" in copy.read_text()
+
+
+def test_command_line(capsys):
+    done = subprocess.run(
+        [sys.executable, "-m", "ilo_helpers.reproduce", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "--languages" in done.stdout
+    with pytest.raises(SystemExit, match="no notebook begins with '99'; there are 01_corpus"):
+        reproduce.main(["99"])
+
+
+def test_readme_commands_are_the_makefile_s():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    used = set(re.findall(r"make ([a-z-]+)", (ROOT / "README.md").read_text()))
+    assert {"reproduce", "test", "lab", "clean-cache"} <= used <= targets
