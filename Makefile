@@ -43,7 +43,8 @@ clean-cache:
 
 # Written anew from what a fresh environment resolves to; torch without its local suffix.
 constraints: .venv/ready
-	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > constraints.txt
+	(echo "# Every package, at the version the committed results were made with: make constraints"; \
+	  $(BIN)/pip freeze --exclude-editable | sed "s/+cpu//") > constraints.txt
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -42,7 +42,8 @@ def measure(name, corpus, languages):
     ).eval()
     sentences = [pair for code in languages for pair in tokenize(lm, corpus[code])]
     tokens = sum(len(ids) for ids, _ in sentences)
-    few = sentences[:: max(1, len(sentences) // 40)]  # bfloat16 is slow without hardware for it
+    step = max(1, len(sentences) // 40)
+    few = sentences[::step]  # bfloat16 is slow without hardware for it
     size, matmul = BATCH_TOKENS["cpu"], lm.attrs["matmul"]
     ways = {
         "one at a time, with LM head (the published way)": (
@@ -59,8 +60,9 @@ def measure(name, corpus, languages):
             lambda: pool_sentences(half, few, ["mean"], size)[0],
             sum(len(ids) for ids, _ in few)),
     }  # fmt: skip
-    print(f"\n{name}: {len(sentences)} sentences, {tokens} tokens, {torch.get_num_threads()} threads, "
-          f"matmul {matmul}\n\n| way | tokens/s | ratio | error |\n|---|---|---|---|")  # fmt: skip
+    threads = torch.get_num_threads()
+    print(f"\n{name}: {len(sentences)} sentences, {tokens} tokens, {threads} threads, {matmul}\n")
+    print("| way | tokens/s | ratio | error |\n|---|---|---|---|")
     _ = lm.model(torch.ones(1, 8, dtype=int)), half.model(torch.ones(1, 8, dtype=int))
     base = reference = None
     for way, (run, count) in ways.items():
@@ -69,11 +71,7 @@ def measure(name, corpus, languages):
         speed = count / (time.perf_counter() - start)
         base = base or speed
         reference = vectors if reference is None else reference
-        against = (
-            reference
-            if vectors.shape == reference.shape
-            else reference[:, :: max(1, len(sentences) // 40)]
-        )
+        against = reference if len(vectors[0]) == len(sentences) else reference[:, ::step]
         print(
             f"| {way} | {speed:.0f} | {speed / base:.2f} | {error(vectors, against):.1e} |",
             flush=True,

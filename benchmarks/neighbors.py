@@ -74,9 +74,8 @@ def neighbors(rows, repeats=3):
             if best is None or result[0] < best[0]:
                 results[function.__name__] = result
     print(f"\n{rows} × {HIDDEN} float32, k = {K}, cosine, best of {repeats}\n")
-    print(
-        "| | seconds | ratio to faiss | extra memory, GiB | rows unlike ours |\n|---|---|---|---|---|"
-    )
+    print("| | seconds | ratio to faiss | extra memory, GiB | rows unlike ours |")
+    print("|---|---|---|---|---|")
     for name, (seconds, memory, index) in results.items():
         wrong = (index != results["ours"][2]).any(1).mean()
         ratio = seconds / results["faiss"][0]

@@ -122,12 +122,9 @@ def _read(name, languages, split):
     if name == "udhr":
         return _read_udhr(languages)
     if name == "flores200":
-        folder = os.environ.get("FLORES_DIR")
-        return (
-            _read_flores(Path(folder), languages, split)
-            if folder
-            else _read_hub("facebook/flores", languages, split)
-        )
+        if folder := os.environ.get("FLORES_DIR"):
+            return _read_flores(Path(folder), languages, split)
+        return _read_hub("facebook/flores", languages, split)
     if name in HUB:
         return _read_hub(name, languages, split)
     path = Path(name).expanduser()
@@ -138,8 +135,8 @@ def _read(name, languages, split):
     if path.is_file():
         return _read_table(path, languages)
     raise ValueError(
-        f"corpus {name!r} is neither a known name ('udhr', 'flores200', {', '.join(map(repr, HUB))})"
-        " nor a folder or file here"
+        f"corpus {name!r} is neither a known name ('udhr', 'flores200', "
+        f"{', '.join(map(repr, HUB))}) nor a folder or file here"
     )
 
 

@@ -255,8 +255,8 @@ def maps(points, hue, title, colors=None):
     colors = colors or dict(zip(values, sns.husl_palette(len(values), l=0.55), strict=True))
     direct = hue == "language"  # nobody tells 31 colours apart: names at the centres instead
     fig, axes = plt.subplots(
-        len(methods), len(layers), figsize=(3.6 * len(layers) + 2 * (not direct), 3.2 * len(methods)),
-        squeeze=False,
+        len(methods), len(layers), squeeze=False,
+        figsize=(3.6 * len(layers) + 2 * (not direct), 3.2 * len(methods)),
     )  # fmt: skip
     for (method, layer), part in points.groupby(["method", "layer"], sort=False, observed=True):
         ax = axes[list(methods).index(method), list(layers).index(layer)]
