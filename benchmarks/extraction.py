@@ -79,7 +79,7 @@ def measure(name, corpus, languages):
 
 
 def main():
-    """UDHR in every language, then 300 sentences of FLORES' length."""
+    """UDHR, then 300 sentences of FLORES, in six languages."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--flores", help="folder in FLORES' official layout, with devtest")
     options = parser.parse_args()
