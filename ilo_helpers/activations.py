@@ -185,14 +185,26 @@ def pool_sentences(lm, sentences, poolings, batch_tokens, progress=lambda tokens
         float32, (pooling, layer, sentence, hidden).
     """
     vectors = np.empty((len(poolings), lm.layers + 1, len(sentences), lm.hidden), np.float32)
-    for batch in _batches([len(ids) for ids, _ in sentences], batch_tokens):
+    for batch in length_batches([len(ids) for ids, _ in sentences], batch_tokens):
         vectors[:, :, batch] = _pool_batch(lm, [sentences[i] for i in batch], poolings)
         progress(sum(len(sentences[i][0]) for i in batch))
     return vectors
 
 
-def _batches(lengths, batch_tokens):
-    """Places of sentences of like length, longest first: memory runs out at once or never."""
+def length_batches(lengths, batch_tokens):
+    """Batches of sentences of like length, longest first: memory runs out at once or never.
+
+    Parameters
+    ----------
+    lengths : list of int
+    batch_tokens : int
+        Padded tokens a batch holds at most; a longer sentence is a batch of its own.
+
+    Yields
+    ------
+    list of int
+        Places in ``lengths``.
+    """
     batch = []
     for place in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
         if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:

@@ -29,6 +29,8 @@ class LanguageModel:
     ----------
     name : str
         As asked for.
+    source : dict
+        Arguments of ``transformers``' ``from_pretrained``: path, or hub id and commit.
     attrs : dict of str
         All that decides the values the model gives: model, revision (hub commit or hash of the
         local files), architecture, dtype, device, matmul, versions of torch, transformers and
@@ -47,10 +49,10 @@ class LanguageModel:
         revision = _revision(source)
         self.name, self.dtype, self.device = name, dtype, device
         # a hub model is pinned to the commit of now, in case it is moved before it is loaded
-        self._source = {"pretrained_model_name_or_path": source}
+        self.source = {"pretrained_model_name_or_path": source}
         if not Path(source).is_dir():
-            self._source["revision"] = revision
-        self.config = AutoConfig.from_pretrained(**self._source)
+            self.source["revision"] = revision
+        self.config = AutoConfig.from_pretrained(**self.source)
         self.attrs = {
             "model": name,
             "revision": revision,
@@ -78,7 +80,7 @@ class LanguageModel:
         """The model's tokenizer (``transformers``)."""
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(**self._source)
+        tokenizer = AutoTokenizer.from_pretrained(**self.source)
         if tokenizer.pad_token is None:  # padding is masked out: which token it is does not matter
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
         tokenizer.padding_side = "right"
@@ -98,9 +100,9 @@ class LanguageModel:
 
         dtype = getattr(torch, self.dtype)
         large = self.device.startswith("cuda") and not _fits(self.config, dtype)
-        with contextlib.nullcontext() if "revision" in self._source else _no_progress_bar():
+        with contextlib.nullcontext() if "revision" in self.source else _no_progress_bar():
             model = AutoModel.from_pretrained(
-                **self._source, dtype=dtype, device_map="auto" if large else None
+                **self.source, dtype=dtype, device_map="auto" if large else None
             )
         if self.config.is_encoder_decoder:
             model = model.get_encoder()
@@ -114,21 +116,8 @@ class LanguageModel:
 
     @property
     def blocks(self):
-        """The model's L blocks (``torch.nn.ModuleList``), found by their number."""
-        import torch
-
-        lists = [
-            (path, module)
-            for path, module in self.model.named_modules()
-            if isinstance(module, torch.nn.ModuleList)
-        ]
-        for _, module in lists:
-            if len(module) == self.layers:
-                return module
-        found = ", ".join(f"{path} ({len(module)})" for path, module in lists) or "none"
-        raise ValueError(
-            f"model {self.name!r}: no list of {self.layers} blocks; module lists found: {found}"
-        )
+        """The model's L blocks; see :func:`find_blocks`."""
+        return find_blocks(self.model, self.layers)
 
 
 def load_model(name_or_path, dtype="float32", device=None):
@@ -171,6 +160,40 @@ def load_model(name_or_path, dtype="float32", device=None):
             f"model {name!r} is no known name ('gemma-3-270m'), no model directory here, and "
             f"cannot be read from the hub: {error}"
         ) from error
+
+
+def find_blocks(model, layers):
+    """The list of a model's blocks, whatever its architecture calls it, found by its length.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    layers : int
+        Number of blocks the configuration states.
+
+    Returns
+    -------
+    torch.nn.ModuleList
+
+    Raises
+    ------
+    ValueError
+        If there is none; says which lists there are.
+    """
+    import torch
+
+    lists = {
+        path: module
+        for path, module in model.named_modules()
+        if isinstance(module, torch.nn.ModuleList)
+    }
+    for module in lists.values():
+        if len(module) == layers:
+            return module
+    found = ", ".join(f"{path} ({len(module)})" for path, module in lists.items()) or "none"
+    raise ValueError(
+        f"{type(model).__name__} has no list of {layers} blocks; module lists found: {found}"
+    )
 
 
 def matmul_precision(device):

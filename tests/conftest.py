@@ -78,7 +78,9 @@ def save_tiny_model(kind, folder, texts):
         ),
         "gpt2": lambda: t.GPT2Config(n_embd=32, n_layer=3, n_head=4, **SIZES),
     }  # fmt: skip
-    model = t.AutoModel.from_config(configs[kind]())
+    decoder = kind in ("llama", "gemma3", "bloom", "gpt2")
+    family = t.AutoModelForCausalLM if decoder else t.AutoModel
+    model = family.from_config(configs[kind]())
     for parameter in model.parameters():  # weights of a size that makes layers differ
         torch.nn.init.normal_(parameter, std=0.3)
     model.save_pretrained(folder)

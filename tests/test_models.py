@@ -88,7 +88,9 @@ def test_clear_errors(tiny, tmp_path):
         load_model(str(tmp_path / "nothing"))
     lm = load_model(tiny("llama"))
     lm.layers = 7
-    with pytest.raises(ValueError, match=r"no list of 7 blocks; module lists found: layers \(3\)"):
+    with pytest.raises(
+        ValueError, match=r"has no list of 7 blocks; module lists found: layers \(3\)"
+    ):
         _ = lm.blocks
 
 
