@@ -489,7 +489,8 @@ def _train(learner, splits, folder, lm, seed, learning_rate, epochs, batch_size,
         per_device_eval_batch_size=batch_size, weight_decay=0.01, warmup_steps=0.1,
         lr_scheduler_type="linear", max_grad_norm=1.0, logging_steps=1, eval_strategy="epoch",
         save_strategy="epoch", save_total_limit=1, prediction_loss_only=True, report_to="none",
-        remove_unused_columns=False, label_names=["labels"], use_cpu=lm.device == "cpu", dataloader_pin_memory=False,
+        remove_unused_columns=False, label_names=["labels"], use_cpu=lm.device == "cpu",
+        dataloader_pin_memory=False,
     )  # fmt: skip
     data = {
         split: [learner.encode(text, label) for text, label in items]

@@ -66,7 +66,7 @@ def sweep(neighbors, ks, taus, impossible="drop"):
         As :func:`ilo_scores`.
     """
     _check(neighbors, ks, taus, impossible)
-    count, first = _other_languages(neighbors["index"].values, max(ks))
+    count, first = other_languages(neighbors["index"].values, max(ks))
     languages = neighbors.sizes["language"]
     tables = []
     for k, tau in itertools.product(ks, taus):
@@ -91,8 +91,14 @@ def neighbor_languages(neighbors):
     return neighbors["index"] // neighbors.sizes["sentence"]
 
 
-def _other_languages(index, k):
+def other_languages(index, k):
     """How many distinct other languages lie among the first neighbours, for every k at once.
+
+    Parameters
+    ----------
+    index : numpy.ndarray
+        int, (layer, language, sentence, neighbor), as in the stored neighbours.
+    k : int
 
     Returns
     -------

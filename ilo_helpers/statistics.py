@@ -1,0 +1,99 @@
+"""How sure a score is: bootstrap over sentences."""
+
+import numpy as np
+import pandas as pd
+
+from .ilo import ilo_scores, other_languages
+
+
+def bootstrap_scores(neighbors, k=5, tau=3, draws=1000, seed=0):
+    """Scores of resampled sentences: the same resample in every language.
+
+    The stored neighbour lists are kept as they are, so the interval is that of *which sentences
+    are scored*, given the pool in which their neighbours are searched.
+
+    Parameters
+    ----------
+    neighbors : xarray.Dataset
+    k, tau : int
+    draws : int
+    seed : int
+        The same seed gives the same resamples: differences between models are paired.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``"bridge"``, ``"reach"``, ``"ilo"``, each float64 (draw, layer, language).
+    """
+    index = neighbors["index"].values
+    layers, languages, sentences, _ = index.shape
+    count, _ = other_languages(index, k)
+    bridging = (count[..., k - 1] >= tau).astype(np.float32)
+    met = np.zeros((layers, languages, sentences, languages), np.float32)
+    np.put_along_axis(met, index[..., :k] // sentences, 1, axis=3)
+    met[:, np.arange(languages), :, np.arange(languages)] = 0  # its own language does not count
+    rng = np.random.default_rng(seed)
+    # how often each draw takes each sentence
+    weights = rng.multinomial(sentences, np.full(sentences, 1 / sentences), draws)
+    weights = weights.astype(np.float32)
+    bridge = np.einsum("ds,lgs->dlg", weights, bridging, optimize=True) / sentences
+    reach = _reach(weights, met)
+    total = bridge + reach
+    ilo = np.divide(2 * bridge * reach, total, out=np.zeros_like(total), where=total > 0)
+    return {"bridge": bridge, "reach": reach, "ilo": ilo}
+
+
+def _reach(weights, met):
+    """Share of other languages met by the sentences a draw takes, (draw, layer, language)."""
+    layers, languages = met.shape[:2]
+    reach = np.empty((len(weights), layers, languages))
+    for layer in range(layers):
+        for language in range(languages):
+            seen = weights @ met[layer, language] > 0
+            reach[:, layer, language] = seen.sum(1) / (languages - 1)
+    return reach
+
+
+def interval(draws, level=0.95):
+    """Percentile interval over the first axis.
+
+    Parameters
+    ----------
+    draws : numpy.ndarray
+        (draw, …).
+    level : float
+        0 to 1.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Lower and upper end.
+    """
+    tail = 50 * (1 - level)
+    return tuple(np.percentile(draws, [tail, 100 - tail], axis=0))
+
+
+def change_by_layer(before, after, k=5, tau=3, draws=1000, seed=0):
+    """Change of the scores from one model to another, with paired bootstrap intervals.
+
+    Parameters
+    ----------
+    before, after : xarray.Dataset
+        Neighbours of the same corpus.
+    k, tau, draws, seed
+        As in :func:`bootstrap_scores`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        layer, score (bridge, reach or ilo), change, low, high: means over languages.
+    """
+    tables = [ilo_scores(each, k, tau).groupby("layer") for each in (before, after)]
+    resampled = [bootstrap_scores(each, k, tau, draws, seed) for each in (before, after)]
+    rows = []
+    for score in ("bridge", "reach", "ilo"):
+        change = tables[1][score].mean() - tables[0][score].mean()
+        low, high = interval((resampled[1][score] - resampled[0][score]).mean(2))
+        rows.append(pd.DataFrame({"layer": change.index, "score": score, "change": change.values,
+                                  "low": low, "high": high}))  # fmt: skip
+    return pd.concat(rows, ignore_index=True)

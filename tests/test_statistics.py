@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from conftest import world
+
+from ilo_helpers import ilo_scores, nearest_neighbors
+from ilo_helpers.alignment import cka_by_layer, linear_cka
+from ilo_helpers.statistics import bootstrap_scores, change_by_layer, interval
+
+
+@pytest.fixture
+def neighbors():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(2, 1, 25, 4)) + 0.6 * rng.normal(size=(2, 5, 1, 4))
+    return nearest_neighbors(world(values + 0.4 * rng.normal(size=(2, 5, 25, 4))), k=5)
+
+
+def test_bootstrap_equals_scoring_each_resample_by_hand(neighbors):
+    draws = bootstrap_scores(neighbors, k=4, tau=2, draws=3, seed=1)
+    weights = np.random.default_rng(1).multinomial(25, np.full(25, 1 / 25), 3)
+    for d, times in enumerate(weights):
+        taken = np.repeat(np.arange(25), times)
+        for layer in range(2):
+            for language in range(5):
+                lists = neighbors["index"].values[layer, language, taken, :4] // 25
+                others = [set(row) - {language} for row in lists.tolist()]
+                b = np.mean([len(each) >= 2 for each in others])
+                r = len(set().union(*others)) / 4
+                got = [draws[name][d, layer, language] for name in ("bridge", "reach", "ilo")]
+                np.testing.assert_allclose(got, [b, r, 2 * b * r / (b + r)], rtol=1e-6)
+
+
+def test_bootstrap_is_centred_on_the_bridge(neighbors):
+    draws = bootstrap_scores(neighbors, draws=4000)["bridge"].mean(0)
+    exact = ilo_scores(neighbors)["bridge"].to_numpy().reshape(2, 5)
+    # B is a mean over sentences: its bootstrap mean is B, to 5 standard errors of 4000 draws
+    np.testing.assert_allclose(draws, exact, atol=5 * 0.5 / np.sqrt(25 * 4000))
+
+
+def test_interval_and_no_change(neighbors):
+    low, high = interval(np.arange(101.0)[:, None], 0.9)
+    assert (low[0], high[0]) == pytest.approx((5, 95))
+    table = change_by_layer(neighbors, neighbors, draws=50)
+    assert (table[["change", "low", "high"]] == 0).all().all() and len(table) == 6
+
+
+def test_cka_closed_forms():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 10))
+    rotation, _ = np.linalg.qr(rng.normal(size=(10, 10)))
+    assert linear_cka(x, 3 * x @ rotation + 7) == pytest.approx(1, abs=1e-12)
+    # independent, and wide: the plain estimator would be near 0.7 here
+    assert abs(linear_cka(rng.normal(size=(200, 500)), rng.normal(size=(200, 500)))) < 0.05
+    assert cka_by_layer(world(x[None, None]), world(x[None, None]))["cka"].tolist() == [
+        pytest.approx(1)
+    ]
+    with pytest.raises(ValueError, match="the same rows, at least 4: 200 and 10"):
+        linear_cka(x, x[:10])
+
+
+def test_cka_equals_the_definition_on_a_small_case():
+    """Unbiased HSIC as a mean over distinct quadruples (Song et al. 2012, section 2)."""
+    from itertools import permutations
+
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+
+    def hsic(a, b):
+        terms = [
+            a[i, j] * b[i, j] + a[i, j] * b[q, r] - 2 * a[i, j] * b[i, q]
+            for i, j, q, r in permutations(range(6), 4)
+        ]
+        return np.mean(terms)
+
+    a, b = x @ x.T, y @ y.T
+    expected = hsic(a, b) / np.sqrt(hsic(a, a) * hsic(b, b))
+    assert linear_cka(x, y) == pytest.approx(expected, rel=1e-10)
