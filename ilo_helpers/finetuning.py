@@ -10,12 +10,14 @@ import json
 import os
 import re
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from .activations import length_batches
-from .models import LanguageModel, find_blocks, load_model
+from .models import LanguageModel, find_blocks, load_model, no_progress_bar
 from .paths import data_dir, slug
 from .tasks import WORDS
 
@@ -230,7 +232,7 @@ def lm_loss(model, corpus, device=None):
     lm = model if isinstance(model, LanguageModel) else load_model(model, device=device)
     network = _causal(lm).eval()
     rows = []
-    for code in corpus:
+    for code in tqdm(corpus, "LM loss", unit="language", file=sys.stdout, leave=False):
         total = count = 0
         for text in corpus[code]:
             ids = torch.tensor([lm.tokenizer(text)["input_ids"]], device=network.device)
@@ -302,9 +304,10 @@ def _causal(lm):
     from transformers import AutoModelForCausalLM
 
     dtype = getattr(torch, lm.dtype)
-    network, info = AutoModelForCausalLM.from_pretrained(
-        **lm.source, dtype=dtype, output_loading_info=True
-    )
+    with no_progress_bar():
+        network, info = AutoModelForCausalLM.from_pretrained(
+            **lm.source, dtype=dtype, output_loading_info=True
+        )
     if info["missing_keys"]:  # transformers would go on with random weights
         raise ValueError(
             f"model {lm.name!r} has no language-modelling head ({', '.join(info['missing_keys'])} "
@@ -409,8 +412,11 @@ class _Learner:
         network = self.network.eval()
         result = np.empty((len(texts), len(self.labels)))
         with torch.inference_mode():
+            bar = tqdm(total=len(prompts), unit="item", file=sys.stdout, mininterval=1, leave=False)
             for batch in length_batches([len(prompt) for prompt in prompts], EVALUATION_TOKENS):
                 result[batch] = self._batch_scores(network, [prompts[i] for i in batch])
+                bar.update(len(batch))
+            bar.close()
         return result
 
     def _batch_scores(self, network, prompts):
@@ -449,7 +455,8 @@ def _mean_pooled_classifier(lm, labels, layer):
         def __init__(self):
             super().__init__()
             dtype = getattr(torch, lm.dtype)
-            body = AutoModel.from_pretrained(**lm.source, dtype=dtype)
+            with no_progress_bar():
+                body = AutoModel.from_pretrained(**lm.source, dtype=dtype)
             self.body = body.get_encoder() if body.config.is_encoder_decoder else body
             self.body.config.use_cache = False
             self.classifier = torch.nn.Linear(lm.hidden, labels)
@@ -473,8 +480,23 @@ def _mean_pooled_classifier(lm, labels, layer):
 
 def _train(learner, splits, folder, lm, seed, learning_rate, epochs, batch_size, freeze):
     """Train in place with transformers' Trainer; returns its log as a table."""
-    from transformers import Trainer, TrainingArguments
+    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_utils import get_last_checkpoint
+
+    class Bar(TrainerCallback):
+        """A plain progress bar with the loss: transformers' own prints a line a step."""
+
+        def on_train_begin(self, args, state, control, **kwargs):
+            self.bar = tqdm(total=state.max_steps, unit="step", file=sys.stdout, mininterval=1)
+            self.bar.update(state.global_step)
+
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            if "loss" in logs:
+                self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}", refresh=False)
+                self.bar.update()
+
+        def on_train_end(self, args, state, control, **kwargs):
+            self.bar.close()
 
     class AnswerTrainer(Trainer):
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
@@ -490,7 +512,7 @@ def _train(learner, splits, folder, lm, seed, learning_rate, epochs, batch_size,
         lr_scheduler_type="linear", max_grad_norm=1.0, logging_steps=1, eval_strategy="epoch",
         save_strategy="epoch", save_total_limit=1, prediction_loss_only=True, report_to="none",
         remove_unused_columns=False, label_names=["labels"], use_cpu=lm.device == "cpu",
-        dataloader_pin_memory=False,
+        dataloader_pin_memory=False, disable_tqdm=True,
     )  # fmt: skip
     data = {
         split: [learner.encode(text, label) for text, label in items]
@@ -500,7 +522,10 @@ def _train(learner, splits, folder, lm, seed, learning_rate, epochs, batch_size,
         model=learner.network, args=options, data_collator=learner.collate,
         train_dataset=data["train"], eval_dataset=data["dev"],
     )  # fmt: skip
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)))
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Bar)
+    with no_progress_bar():  # of every checkpoint written
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)))
     history = pd.DataFrame(trainer.state.log_history)
     return history.reindex(columns=["step", "epoch", "learning_rate", "loss", "eval_loss"])
 
@@ -513,7 +538,8 @@ def _save(learner, folder, settings, history):
     final = work / "final"
     network = _merge_adapters(learner.network)
     body = network.body if learner.objective == "head" else network
-    body.save_pretrained(final)
+    with no_progress_bar():
+        body.save_pretrained(final)
     learner.lm.tokenizer.save_pretrained(final)
     if learner.objective == "head":
         (final / "head").mkdir()

@@ -100,7 +100,7 @@ class LanguageModel:
 
         dtype = getattr(torch, self.dtype)
         large = self.device.startswith("cuda") and not _fits(self.config, dtype)
-        with contextlib.nullcontext() if "revision" in self.source else _no_progress_bar():
+        with contextlib.nullcontext() if "revision" in self.source else no_progress_bar():
             model = AutoModel.from_pretrained(
                 **self.source, dtype=dtype, device_map="auto" if large else None
             )
@@ -257,8 +257,8 @@ def _revision(source):
 
 
 @contextlib.contextmanager
-def _no_progress_bar():
-    """Local weights are read in seconds; their bar would stay behind in a saved notebook."""
+def no_progress_bar():
+    """Without transformers' bars: local weights are read in seconds, a saved bar stays."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()

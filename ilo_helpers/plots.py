@@ -272,6 +272,86 @@ def maps(points, hue, title, colors=None):
     return fig
 
 
+def change_by_layer(table, hue, ylabel, title):
+    """A change by layer with its interval, a line for each ``hue`` (figures f and g).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns layer, change, low, high and ``hue``.
+    hue, ylabel, title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, ax = plt.subplots(figsize=(7.5, 3.8))
+    colors = ["#0072B2", "#E69F00", "#CC3311", "#009E73", "#AA4499", "#000000"]
+    for color, (name, part) in zip(colors, table.groupby(hue, sort=False), strict=False):
+        ax.plot(part["layer"], part["change"], color=color, label=name)
+        ax.fill_between(part["layer"], part["low"], part["high"], color=color, alpha=0.18)
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.set(xlabel="layer (0 = token embeddings)", ylabel=ylabel, title=title)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend()
+    return fig
+
+
+def dots_by_language(table, value, hue, xlabel, title):
+    """A dot with its interval for each language and ``hue`` (figure h).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns language, ``value``, low, high and ``hue``; sorted by the first ``hue``.
+    value, hue, xlabel, title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    kinds = list(table[hue].unique())
+    first = table[table[hue] == kinds[-1]].sort_values(value)
+    places = {code: place for place, code in enumerate(first["language"])}
+    fig, ax = plt.subplots(figsize=(7.5, 1.5 + 0.24 * len(places)))
+    for shift, color, kind in zip((0.2, 0, -0.2), ("#999999", "#0072B2", "#E69F00"), kinds,
+                                  strict=False):  # fmt: skip
+        part = table[table[hue] == kind]
+        y = part["language"].map(places) + shift
+        error = [part[value] - part["low"], part["high"] - part[value]]
+        ax.errorbar(part[value], y, xerr=error, fmt="o", color=color, markersize=4, label=kind)
+    ax.set_yticks(list(places.values()), [language_label(code) for code in places])
+    ax.set(xlabel=xlabel, title=title, xlim=(0, 1))
+    ax.legend(loc="lower right")
+    return fig
+
+
+def scatter_languages(table, x, y, xlabel, ylabel, title):
+    """One dot a language, labelled, coloured by its resource band (figure i).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns language, ``x`` and ``y``.
+    x, y, xlabel, ylabel, title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    bands = table["language"].map(language_table(list(table["language"]))["resource_band"])
+    fig, ax = plt.subplots(figsize=(6, 4.5))
+    for band in [band for band in BAND_COLORS if band in set(bands)]:
+        part = table[bands == band]
+        ax.scatter(part[x], part[y], color=BAND_COLORS[band], label=band, s=22)
+    for _, row in table.iterrows():
+        ax.annotate(row["language"][:3], (row[x], row[y]), xytext=(3, 3), fontsize=7,
+                    textcoords="offset points")  # fmt: skip
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.legend(title="resources")
+    return fig
+
+
 #: Scripts of FLORES-200 that matplotlib's own font lacks.
 NOTO = """Telugu Thai Devanagari Sinhala Bengali Arabic CJK_JP CJK_SC Hebrew Armenian Georgian
 Ethiopic Khmer Lao Myanmar Tamil Kannada Malayalam Gujarati Gurmukhi Oriya Tibetan Tifinagh"""
