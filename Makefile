@@ -15,7 +15,7 @@ help:
 	@echo "make lab          JupyterLab on the notebooks"
 	@echo "make notebooks    execute the committed notebooks in place, from the default settings"
 	@echo "make benchmarks   the timings of benchmarks/README.md"
-	@echo "make clean-cache  delete activations, neighbours and results, keep models and corpora"
+	@echo "make clean-cache  delete activations, neighbours, results and fine-tuned models"
 
 reproduce: .venv/ready
 	$(BIN)/python -m ilo_helpers.reproduce $(NOTEBOOKS) $(OPTIONS)
@@ -30,8 +30,8 @@ lab: .venv/ready
 
 notebooks: .venv/ready
 	$(BIN)/jupyter nbconvert --to notebook --inplace --execute \
-	  --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True \
-	  notebooks/[0-9]*.ipynb
+	  --ExecutePreprocessor.record_timing=False --coalesce-streams \
+	  $(or $(addprefix notebooks/,$(addsuffix *.ipynb,$(NOTEBOOKS))),notebooks/[0-9]*.ipynb)
 
 benchmarks: .venv/ready
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[benchmarks]'
@@ -39,7 +39,7 @@ benchmarks: .venv/ready
 	$(BIN)/python benchmarks/neighbors.py
 
 clean-cache:
-	rm -rf data/activations data/neighbors data/results
+	rm -rf $(addprefix '$(or $(ILO_DATA),data)'/,activations neighbors results models/finetuned)
 
 # Written anew from what a fresh environment resolves to; torch without its local suffix.
 constraints: .venv/ready

@@ -6,9 +6,10 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
+from .corpora import fingerprint
 from .models import LanguageModel, fast_matmul, load_model
 from .paths import data_dir, slug
-from .stores import Store
+from .stores import Store, check_disk
 
 #: How the hidden states of a sentence's tokens become one vector.
 POOLINGS = {
@@ -71,8 +72,7 @@ def extract_activations(model, corpus, pooling="mean", bos=True, batch_tokens=No
         missing = {name: each.missing() for name, each in stores.items()}
         languages = [code for code in corpus if any(code in parts for parts in missing.values())]
         if languages:
-            for name, each in stores.items():
-                each.check_disk(missing[name])
+            check_disk([(each, missing[name]) for name, each in stores.items()])
             _extract(lm, corpus[languages], stores, missing, bos, batch_tokens)
         arrays = {name: each.open()["activations"] for name, each in stores.items()}
     for name, array in arrays.items():
@@ -81,13 +81,15 @@ def extract_activations(model, corpus, pooling="mean", bos=True, batch_tokens=No
 
 
 def _store(lm, corpus, pooling, bos, batch_tokens, folder):
+    name = corpus.attrs.get("name", "corpus")
     attrs = lm.attrs | {
         "pooling": pooling,
         "bos": _bos_policy(lm.tokenizer, bos),
         "tokenizer": f"{type(lm.tokenizer).__name__} {len(lm.tokenizer)}",
         "batch_tokens": batch_tokens,
-        "corpus": corpus.attrs["name"],
-        "corpus_fingerprint": corpus.attrs["fingerprint"],
+        "corpus": name,
+        # of the text as it is: attrs survive an edit of the table
+        "corpus_fingerprint": fingerprint(corpus),
     }
     coords = {
         "layer": range(lm.layers + 1),
@@ -95,7 +97,7 @@ def _store(lm, corpus, pooling, bos, batch_tokens, folder):
         "sentence": list(corpus.index),
         "hidden": range(lm.hidden),
     }
-    name = f"{slug(lm.name)}--{slug(corpus.attrs['name'])}--{pooling}"
+    name = f"{slug(lm.name)}--{slug(name)}--{pooling}"
     folder = data_dir("activations") if folder is None else folder
     return Store(folder, name, coords, {"activations": "float32"}, "language", attrs)
 

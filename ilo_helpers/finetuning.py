@@ -54,8 +54,8 @@ def fine_tune(
         Trained on. Of a list, each item is taken in one of the languages, drawn at random: the
         same number of items and steps as for one language.
     freeze : str
-        ``"none"``; ``"first_blocks=8"``, the paper's: token embeddings, the first 8 blocks,
-        final norm and head stay as they are; ``"last_blocks=8"``, its mirror image: the last 8
+        ``"none"``; ``"first-8"``, the paper's: token embeddings, the first 8 blocks,
+        final norm and head stay as they are; ``"last-8"``, its mirror image: the last 8
         blocks stay instead of the first; ``"lora"``: adapters of rank 8 on all blocks' linear
         maps (peft), merged at the end.
     objective : str
@@ -85,6 +85,12 @@ def fine_tune(
     """
     lm = model if isinstance(model, LanguageModel) else load_model(model)
     languages = [language] if isinstance(language, str) else list(language)
+    for code in languages:
+        if code not in set(task["language"]):
+            there = ", ".join(task["language"].unique())
+            raise ValueError(
+                f"task {task.attrs['name']!r} has no language {code}; there are {there}"
+            )
     words = _words(task, languages, objective, words)
     settings = {
         "model": lm.name, "revision": lm.attrs["revision"], "task": task.attrs["name"],
@@ -129,7 +135,7 @@ def freeze_parameters(network, layers, freeze):
     ValueError
         For an unknown kind, or a number of blocks that leaves none or all of them.
     """
-    match = re.fullmatch(r"(first|last)_blocks=(\d+)", freeze)
+    match = re.fullmatch(r"(first|last)-(\d+)", freeze)
     if match:
         n = int(match[2])
         if not 1 <= n < layers:
@@ -142,8 +148,7 @@ def freeze_parameters(network, layers, freeze):
         _add_adapters(network, layers)
     elif freeze != "none":
         raise ValueError(
-            f"freeze {freeze!r}: choose 'none', 'first_blocks=8', 'last_blocks=8' (or another "
-            "number) or 'lora'"
+            f"freeze {freeze!r}: choose 'none', 'first-8', 'last-8' (or another number) or 'lora'"
         )
     if hasattr(network, "classifier"):
         network.classifier.requires_grad_(True)
@@ -172,13 +177,15 @@ def evaluate(model, task, split="test", languages=None, words=None, device=None)
     """
     lm = model if isinstance(model, LanguageModel) else load_model(model, device=device)
     run = _run_of(lm)
-    words = words or run.get("words") or _words(task, ["eng_Latn"], "label-as-text", None)
+    objective = run.get("objective", "label-as-text")
+    trained = run.get("language", "eng_Latn").split("+")
+    words = _words(task, trained, objective, words or run.get("words"))
     rows = task[task["split"] == split]
     rows = rows if languages is None else rows[rows["language"].isin(languages)]
     if rows.empty:
         raise ValueError(f"task {task.attrs['name']!r}: split {split!r} is empty in {languages}")
     labels = sorted(set(words) - {"cue"})
-    learner = _Learner(lm, run.get("objective", "label-as-text"), labels, words, run.get("layer"))
+    learner = _Learner(lm, objective, labels, words, run.get("layer"))
     scores = learner.scores(rows["text"].tolist())
     predicted = np.array(labels)[scores.argmax(1)]
     answers = rows[["language", "id", "label"]].assign(predicted=predicted)
@@ -250,12 +257,6 @@ def lm_loss(model, corpus, device=None):
 def _words(task, languages, objective, words):
     """Cue and label words, one for each label of the task."""
     labels = sorted(task["label"].unique())
-    for code in languages:
-        if code not in set(task["language"]):
-            there = ", ".join(task["language"].unique())
-            raise ValueError(
-                f"task {task.attrs['name']!r} has no language {code}; there are {there}"
-            )
     if objective not in OBJECTIVES:
         raise ValueError(f"objective {objective!r}: choose from {', '.join(map(repr, OBJECTIVES))}")
     if objective == "head":

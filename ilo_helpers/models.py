@@ -150,9 +150,13 @@ def load_model(name_or_path, dtype="float32", device=None):
     if dtype not in ("float32", "bfloat16", "float16"):
         raise ValueError(f"dtype {dtype!r}: choose 'float32', 'bfloat16' or 'float16'")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    source = str(_gemma()) if name == "gemma-3-270m" else name
-    if Path(source).is_dir():
-        name = name if name == "gemma-3-270m" else Path(source).resolve().name
+    source = str(_gemma()) if name == "gemma-3-270m" else os.path.expanduser(name)
+    if Path(source).is_dir() and name != "gemma-3-270m":
+        name = Path(source).resolve().name
+        if name == "gemma-3-270m":
+            raise ValueError(
+                f"{source} is named like the 4-bit model of this suite; rename the folder"
+            )
     try:
         return LanguageModel(name, source, dtype, device)
     except (OSError, ValueError) as error:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from .models import fast_matmul, matmul_precision
 from .paths import data_dir, slug
-from .stores import Store
+from .stores import Store, check_disk
 
 METRICS = ("cosine", "euclidean")
 #: Candidates beyond k that the float32 search passes on to float64.
@@ -70,7 +70,7 @@ def nearest_neighbors(acts, k=10, metric="cosine", device=None):
     store = Store(data_dir("neighbors"), name, coords, variables, "layer", attrs)
     with store.lock():
         missing = store.missing()
-        store.check_disk(missing)
+        check_disk([(store, missing)])
         bar = {"unit": "layer", "file": sys.stdout, "mininterval": 1, "disable": not missing}
         for layer in tqdm(missing, f"neighbours, {metric}", **bar):
             store.write(layer, **_layer(acts, layer, k, metric, device))

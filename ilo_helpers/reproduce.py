@@ -1,6 +1,8 @@
 """Run the notebooks in order: ``python -m ilo_helpers.reproduce``, or ``make reproduce``."""
 
 import argparse
+import hashlib
+import json
 import sys
 import time
 import warnings
@@ -118,12 +120,13 @@ def _chosen(beginnings):
 def _results_folder(parameters):
     """A folder for each setting, so that one run's copies never replace another's."""
     values = {"model": "gemma-3-270m", "corpus": "udhr"} | parameters
-    values["languages"] = "+".join(values.get("languages", []))
-    model, corpus = (
-        slug(values.pop(name).rstrip("/").split("/")[-1]) for name in ("model", "corpus")
-    )
-    rest = [f"{name}={value}" for name, value in values.items() if value]
-    return data_dir("results", slug("--".join([model, corpus, *rest]))[:150], "notebooks")
+    name = "--".join(slug(values[key].split("/")[-1]) for key in ("model", "corpus"))
+    if parameters:
+        text = json.dumps(parameters, sort_keys=True)
+        name += f"--{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    folder = data_dir("results", name)
+    (folder / "parameters.json").write_text(json.dumps(parameters, indent=1) + "\n")
+    return folder / "notebooks"
 
 
 def _figures():

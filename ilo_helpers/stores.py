@@ -89,17 +89,6 @@ class Store:
         width = sum(np.dtype(dtype).itemsize for dtype in self.variables.values())
         return int(cells * width * len(parts) / len(self.parts))
 
-    def check_disk(self, parts):
-        """Raise OSError unless the disk has room for ``parts``, and a twentieth more."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        need, free = self.bytes(parts), shutil.disk_usage(self.path.parent).free
-        if need * 1.05 > free:
-            raise OSError(
-                f"{self.path.name} needs {need / 1e9:.2f} GB, {self.path.parent} has "
-                f"{free / 1e9:.2f} GB free: make room, take fewer languages or sentences, "
-                "or set ILO_DATA to a folder on a larger disk"
-            )
-
     def write(self, part, **arrays):
         """Write one part: an array a variable, its dimensions those of the store but ``part``."""
         import zarr
@@ -174,6 +163,24 @@ class Store:
             if _sha256(path) != expected:
                 return f"{name} was changed or cut short"
         return None
+
+
+def check_disk(wanted):
+    """Raise OSError unless the disk has room for parts to be written, and a twentieth more.
+
+    Parameters
+    ----------
+    wanted : list of (Store, list)
+        Stores in one folder, and the parts each is to get.
+    """
+    folder = wanted[0][0].path.parent
+    need, free = sum(s.bytes(parts) for s, parts in wanted), shutil.disk_usage(folder).free
+    if need * 1.05 > free:
+        raise OSError(
+            f"{wanted[0][0].path.name} needs {need / 1e9:.2f} GB, {folder} has "
+            f"{free / 1e9:.2f} GB free: make room, take fewer languages or sentences, "
+            "or set ILO_DATA to a folder on a larger disk"
+        )
 
 
 def _key(coords, variables, attrs):

@@ -91,6 +91,15 @@ def test_settings_never_share_a_store(tiny, small, data):
     assert len(list((data / "activations").iterdir())) == 7
 
 
+def test_edited_text_never_gets_the_old_vectors(tiny, small, data):
+    first = extract_activations(tiny("llama"), small)
+    edited = small.copy()
+    edited.loc["A3.1", "eng_Latn"] = "another text"
+    assert edited.attrs == small.attrs
+    again = extract_activations(tiny("llama"), edited)
+    assert not np.array_equal(first.sel(language="eng_Latn"), again.sel(language="eng_Latn"))
+
+
 def test_complete_store_needs_no_model(tiny, small, data, monkeypatch):
     first = extract_activations(tiny("llama"), small)
     monkeypatch.setattr(activations, "pool_sentences", None)

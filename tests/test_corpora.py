@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -30,10 +31,17 @@ def test_udhr_has_49_paragraphs_in_31_languages(udhr):
 
 def test_udhr_takes_other_languages_and_slices(udhr):
     part = load_corpus("udhr", languages=["fin_Latn", "eng_Latn"], sentences=3)
-    assert part.shape == (3, 2) and part.attrs["name"] == "udhr-3x2"
+    assert part.shape == (3, 2) and re.fullmatch("udhr-3x2-[0-9a-f]{6}", part.attrs["name"])
     assert part["eng_Latn"].tolist() == udhr["eng_Latn"].tolist()[:3]
     assert part.attrs["fingerprint"] != udhr.attrs["fingerprint"]
     assert list(load_corpus("udhr", sentences=["A3.1", "A1.1"]).index) == ["A3.1", "A1.1"]
+    other = load_corpus("udhr", languages=["deu_Latn", "eng_Latn"], sentences=3)
+    assert other.attrs["name"] != part.attrs["name"]
+    assert load_corpus("udhr", languages=["eng_Latn", "kor_Hang", "heb_Hebr"]).shape == (49, 3)
+    with pytest.raises(ValueError, match="its text for arb_Latn is in Arabic script"):
+        load_corpus("udhr", languages=["eng_Latn", "arb_Latn"])
+    with pytest.raises(ValueError, match="corpus 'udhr' has no splits"):
+        load_corpus("udhr", split="dev")
 
 
 def test_udhr_tarball_is_checked(data, monkeypatch):
@@ -113,6 +121,8 @@ def test_own_folder_and_tables(tmp_path):
     )
     corpus = load_corpus(folder)
     assert list(corpus.columns) == ["ind_Latn", "eng_Latn"]  # the paper's order
+    write(folder / "old", {"eng_Latn.txt": "not read"})  # no FLORES layout
+    assert load_corpus(folder).equals(corpus)
     assert corpus.loc["1"].tolist() == ["satu", "one"] and corpus.attrs["name"] == "mine"
     wide = corpus.reset_index()
     wide["sentence"] = ["x", "y"]

@@ -61,8 +61,8 @@ def block(name):
     ("freeze", "moves"),
     [
         ("none", lambda name: True),
-        ("first_blocks=2", lambda name: block(name) == 2),
-        ("last_blocks=2", lambda name: block(name) == 0),
+        ("first-2", lambda name: block(name) == 2),
+        ("last-2", lambda name: block(name) == 0),
         ("lora", lambda name: block(name) is not None and "norm" not in name),
     ],
 )
@@ -78,7 +78,7 @@ def test_what_is_frozen_stays_bit_for_bit_and_the_rest_moves(freeze, moves, tiny
 @pytest.mark.parametrize("kind", ["llama", "gemma3", "bloom", "xlm-roberta", "bert", "gpt2"])
 def test_gradients_of_frozen_blocks_are_none_in_every_layout(kind, tiny):
     lm = load_model(tiny(kind))
-    trained, total = freeze_parameters(lm.model, 3, "first_blocks=2")
+    trained, total = freeze_parameters(lm.model, 3, "first-2")
     assert 0 < trained < total / 2
     out = lm.model(input_ids=torch.tensor([[5, 6, 7, 8]]))
     out.last_hidden_state.square().sum().backward()
@@ -90,7 +90,7 @@ def test_gradients_of_frozen_blocks_are_none_in_every_layout(kind, tiny):
 def test_first_and_last_train_as_many_blocks(tiny):
     models = [load_model(tiny("llama")).model for _ in range(2)]
     counts = [
-        freeze_parameters(m, 3, f"{end}_blocks=1")
+        freeze_parameters(m, 3, f"{end}-1")
         for m, end in zip(models, ("first", "last"), strict=True)
     ]
     assert counts[0] == counts[1]
@@ -232,7 +232,7 @@ def test_errors(tiny, task, own_data):
     with pytest.raises(ValueError, match="freeze 'most': choose 'none'"):
         fine_tune(folder, task, words=WORDS, freeze="most")
     with pytest.raises(ValueError, match="with 3 blocks, freeze 1 to 2"):
-        fine_tune(folder, task, words=WORDS, freeze="first_blocks=3")
+        fine_tune(folder, task, words=WORDS, freeze="first-3")
     with pytest.raises(ValueError, match="layer 9: tiny-llama has layers 0 to 3"):
         fine_tune(folder, task, objective="head", layer=9)
     with pytest.raises(ValueError, match="'tiny-bert' has no language-modelling head"):
