@@ -28,10 +28,11 @@ test: .venv/ready
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
 
+CHOSEN := $(or $(addprefix notebooks/,$(addsuffix *.ipynb,$(NOTEBOOKS))),notebooks/[0-9]*.ipynb)
 notebooks: .venv/ready
 	$(BIN)/jupyter nbconvert --to notebook --inplace --execute \
-	  --ExecutePreprocessor.record_timing=False --coalesce-streams \
-	  $(or $(addprefix notebooks/,$(addsuffix *.ipynb,$(NOTEBOOKS))),notebooks/[0-9]*.ipynb)
+	  --ExecutePreprocessor.record_timing=False $(CHOSEN)
+	$(BIN)/jupyter nbconvert --to notebook --inplace --coalesce-streams $(CHOSEN)
 
 benchmarks: .venv/ready
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[benchmarks]'
