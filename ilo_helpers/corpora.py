@@ -91,13 +91,12 @@ def load_corpus(
         corpus = corpus.apply(lambda column: column.str.split().str.join(" "))
         whitespace = "stripped and collapsed"
     _check_cells(attrs["name"], corpus)
-    whole = len(corpus)
+    whole, default = len(corpus), attrs.pop("languages")
     corpus = _pick_sentences(attrs["name"], corpus, sentences)
-    if len(corpus) < whole or set(corpus) != set(attrs.pop("languages")):
+    if len(corpus) < whole or set(corpus) != set(default):
         # a part never shares its name, and so its figures, with the whole or another part
         rows, columns = corpus.shape
         attrs["name"] += f"-{rows}x{columns}-{fingerprint(corpus)[:6]}"
-    attrs.pop("languages", None)
     corpus.attrs = attrs | {"whitespace": whitespace, "fingerprint": fingerprint(corpus)}
     return corpus
 

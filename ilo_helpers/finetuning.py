@@ -107,7 +107,7 @@ def fine_tune(
     trained, total = freeze_parameters(learner.network, lm.layers, freeze)
     print(f"{folder.name}: {len(splits['train'])} items, training {trained:,} of {total:,} "
           "parameters", flush=True)  # fmt: skip
-    history = _train(learner, splits, folder, lm, seed, learning_rate, epochs, batch_size, freeze)
+    history = _train(learner, splits, folder, lm, seed, learning_rate, epochs, batch_size)
     _save(learner, folder, settings | {"trained_parameters": trained}, history)
     return folder
 
@@ -479,7 +479,7 @@ def _mean_pooled_classifier(lm, labels, layer):
 # -- training ----------------------------------------------------------------------------
 
 
-def _train(learner, splits, folder, lm, seed, learning_rate, epochs, batch_size, freeze):
+def _train(learner, splits, folder, lm, seed, learning_rate, epochs, batch_size):
     """Train in place with transformers' Trainer; returns its log as a table."""
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_utils import get_last_checkpoint

@@ -11,7 +11,7 @@ from .paths import PACKAGE
 #: Where the columns of the table come from.
 SOURCES = {
     "code": "FLORES-200 codes of the ILO paper's published code, in its order",
-    "own_name": "CLDR, with our spelling for the languages CLDR lacks",
+    "own_name": "our spelling",
     "family": "Glottolog's branches, at the level the ILO paper's languages differ; our grouping",
     "region": "where most first-language speakers live, Russian in Europe; our grouping",
     "resource_class": "Joshi et al. 2020, 'The State and Fate of Linguistic Diversity', "
