@@ -73,7 +73,7 @@ def interval(draws, level=0.95):
     return tuple(np.percentile(draws, [tail, 100 - tail], axis=0))
 
 
-def change_by_layer(before, after, k=5, tau=3, draws=1000, seed=0):
+def change_by_layer(before, after, k=5, tau=3, groups=None, draws=1000, seed=0):
     """Change of the scores from one model to another, with paired bootstrap intervals.
 
     Parameters
@@ -82,18 +82,36 @@ def change_by_layer(before, after, k=5, tau=3, draws=1000, seed=0):
         Neighbours of the same corpus.
     k, tau, draws, seed
         As in :func:`bootstrap_scores`.
+    groups : pandas.Series, optional
+        A group for each language, such as its resource band.
 
     Returns
     -------
     pandas.DataFrame
-        layer, score (bridge, reach or ilo), change, low, high: means over languages.
+        group, layer, score (bridge, reach or ilo), after (its value), change, low, high: means
+        over the languages of a group; the group ``"all"`` is of all languages.
     """
-    tables = [ilo_scores(each, k, tau).groupby("layer") for each in (before, after)]
+    tables = [ilo_scores(each, k, tau) for each in (before, after)]
     resampled = [bootstrap_scores(each, k, tau, draws, seed) for each in (before, after)]
+    languages = before["language"].values
+    members = {"all": np.ones(len(languages), bool)}
+    if groups is not None:
+        of = groups.loc[languages]
+        members |= {group: (of == group).to_numpy() for group in of.unique()}
     rows = []
-    for score in ("bridge", "reach", "ilo"):
-        change = tables[1][score].mean() - tables[0][score].mean()
-        low, high = interval((resampled[1][score] - resampled[0][score]).mean(2))
-        rows.append(pd.DataFrame({"layer": change.index, "score": score, "change": change.values,
-                                  "low": low, "high": high}))  # fmt: skip
+    for group, inside in members.items():
+        means = [
+            table[table["language"].isin(languages[inside])]
+            .groupby("layer")[[*resampled[0]]]
+            .mean()
+            for table in tables
+        ]
+        for score in resampled[0]:
+            drawn = resampled[1][score] - resampled[0][score]
+            low, high = interval(drawn[:, :, inside].mean(2))
+            change = means[1][score] - means[0][score]
+            rows.append(pd.DataFrame({
+                "group": group, "layer": change.index, "score": score,
+                "after": means[1][score].values, "change": change.values, "low": low, "high": high,
+            }))  # fmt: skip
     return pd.concat(rows, ignore_index=True)

@@ -10,8 +10,9 @@ import pytest
 import torch
 from conftest import table
 
-from ilo_helpers import extract_activations, finetuning, load_model
-from ilo_helpers.finetuning import accuracy, evaluate, fine_tune, freeze_parameters, lm_loss
+from ilo_helpers import extract_activations, finetuning, load_model, objectives
+from ilo_helpers.evaluation import accuracy, evaluate, lm_loss
+from ilo_helpers.finetuning import fine_tune, freeze_parameters
 from ilo_helpers.tasks import load_task
 
 WORDS = {"cue": "Kind", "animal": "cat", "plant": "tree"}
@@ -48,7 +49,7 @@ def own_data(tmp_path, monkeypatch):
 def weights(path):
     return {
         name: p.detach().clone()
-        for name, p in finetuning._causal(load_model(path)).named_parameters()
+        for name, p in objectives.causal_model(load_model(path)).named_parameters()
     }
 
 
@@ -134,8 +135,8 @@ def test_label_scores_of_a_hand_made_model(shared_first_token, tiny, monkeypatch
     lm = load_model(tiny("llama"))
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(len(lm.tokenizer), len(lm.tokenizer)))
-    monkeypatch.setattr(finetuning, "_causal", lambda lm: Known(logits))
-    learner = finetuning._Learner(
+    monkeypatch.setattr(objectives, "causal_model", lambda lm: Known(logits))
+    learner = objectives.Learner(
         lm, "label-as-text", ["x", "y"], {"cue": "K", "x": "q", "y": "z"}, None
     )
     answers = {"x": [10, 11], "y": [10, 12]} if shared_first_token else {"x": [10, 11], "y": [13]}
@@ -151,7 +152,7 @@ def test_label_scores_of_a_hand_made_model(shared_first_token, tiny, monkeypatch
 
 def test_loss_is_that_of_the_answer_alone(tiny):
     lm = load_model(tiny("llama"))
-    learner = finetuning._Learner(lm, "label-as-text", ["animal", "plant"], WORDS, None)
+    learner = objectives.Learner(lm, "label-as-text", ["animal", "plant"], WORDS, None)
     pairs = [learner.encode("abc", "animal"), learner.encode("a much longer text", "plant")]
     loss = learner.loss(learner.network, learner.collate(pairs)).item()
     losses = []
@@ -167,7 +168,7 @@ def test_lm_loss_equals_transformers_own(tiny):
     corpus = table({"eng_Latn": ["one text", "another, longer text"], "deu_Latn": ["ein", "zwei"]})
     found = lm_loss(tiny("llama"), corpus).set_index("language").loc["eng_Latn"]
     lm = load_model(tiny("llama"))
-    network = finetuning._causal(lm).eval()
+    network = objectives.causal_model(lm).eval()
     total = 0
     for text in corpus["eng_Latn"]:
         ids = torch.tensor([lm.tokenizer(text)["input_ids"]])

@@ -18,7 +18,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ORDER = (
     "paths languages corpora models stores activations neighbors ilo fragments alignment "
-    "statistics tasks finetuning tokens plots reproduce"
+    "statistics tasks objectives evaluation finetuning experiments tokens plots reproduce"
 ).split()
 
 
