@@ -272,28 +272,96 @@ def maps(points, hue, title, colors=None):
     return fig
 
 
-def change_by_layer(table, hue, ylabel, title):
-    """A change by layer with its interval, a line for each ``hue`` (figures f and g).
+def change_by_layer(table, hue, panel, ylabel, title):
+    """A change by layer with its interval: a panel for each ``panel``, a line for each ``hue``.
+
+    Figures f and g.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns layer, change, low, high and ``hue``.
-    hue, ylabel, title : str
+        Columns layer, change, low, high, ``hue`` and ``panel``.
+    hue, panel, ylabel, title : str
+        The value ``"all"`` of ``hue`` is drawn in black.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    fig, ax = plt.subplots(figsize=(7.5, 3.8))
-    colors = ["#0072B2", "#E69F00", "#CC3311", "#009E73", "#AA4499", "#000000"]
-    for color, (name, part) in zip(colors, table.groupby(hue, sort=False), strict=False):
-        ax.plot(part["layer"], part["change"], color=color, label=name)
-        ax.fill_between(part["layer"], part["low"], part["high"], color=color, alpha=0.18)
-    ax.axhline(0, color="black", linewidth=0.8)
-    ax.set(xlabel="layer (0 = token embeddings)", ylabel=ylabel, title=title)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend()
+    panels = list(table[panel].unique())
+    fig, axes = plt.subplots(
+        1, len(panels), figsize=(4.6 * len(panels), 3.6), sharey=True, squeeze=False
+    )
+    for ax, name in zip(axes[0], panels, strict=True):
+        for value, part in table[table[panel] == name].groupby(hue, sort=False):
+            color = BAND_COLORS.get(value, "black")
+            ax.plot(part["layer"], part["change"], color=color, label=value)
+            ax.fill_between(part["layer"], part["low"], part["high"], color=color, alpha=0.15)
+        ax.axhline(0, color="black", linewidth=0.8)
+        ax.set(xlabel="layer (0 = token embeddings)", title=name)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0, 0].set_ylabel(ylabel)
+    axes[0, -1].legend(title="resources")
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+#: Full and partly frozen training: Okabe-Ito blue and orange, then others.
+FREEZE_COLORS = {"none": "#0072B2", "first-8": "#E69F00", "last-8": "#CC79A7", "lora": "#009E73"}
+
+
+def dose_response(runs, measures, title):
+    """What each learning rate does: a panel a measure, a line a kind of freezing, a dot a run.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        Columns learning_rate, freeze and the measures.
+    measures : dict
+        Panel title of each column drawn.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    columns = -(-len(measures) // 2)
+    fig, axes = plt.subplots(2, columns, figsize=(3.6 * columns, 5.4), sharex=True)
+    for ax, (measure, name) in zip(axes.ravel(), measures.items(), strict=False):
+        for freeze, part in runs.groupby("freeze", sort=False):
+            color = FREEZE_COLORS.get(freeze, "#000000")
+            mean = part.groupby("learning_rate")[measure].mean()
+            ax.plot(mean.index, mean, color=color, label=freeze)
+            ax.scatter(part["learning_rate"], part[measure], color=color, s=14)
+        ax.set(xscale="log", title=name)
+    for ax in axes[-1]:
+        ax.set_xlabel("learning rate")
+    axes[0, 0].legend(title="frozen")
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+def scatter_runs(runs, x, y, label, xlabel, ylabel, title):
+    """One dot a run, coloured by what was frozen, labelled with a setting.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        Columns freeze, ``x``, ``y`` and ``label``.
+    x, y, label, xlabel, ylabel, title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, ax = plt.subplots(figsize=(6, 4.5))
+    for freeze, part in runs.groupby("freeze", sort=False):
+        ax.scatter(part[x], part[y], s=26, label=freeze, color=FREEZE_COLORS.get(freeze, "#000000"))
+    for _, row in runs.iterrows():
+        ax.annotate(row[label], (row[x], row[y]), xytext=(4, 3), fontsize=7,
+                    textcoords="offset points")  # fmt: skip
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.legend(title="frozen")
     return fig
 
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import world
 
@@ -41,6 +42,21 @@ def test_interval_and_no_change(neighbors):
     assert (low[0], high[0]) == pytest.approx((5, 95))
     table = change_by_layer(neighbors, neighbors, draws=50)
     assert (table[["change", "low", "high"]] == 0).all().all() and len(table) == 6
+
+
+def test_change_of_a_group_is_the_mean_of_its_languages(neighbors):
+    after = neighbors.assign(index=neighbors["index"][:, :, ::-1])  # lists of other sentences
+    groups = pd.Series(["a", "b", "a", "b", "b"], index=neighbors.language.values)
+    table = change_by_layer(neighbors, after, k=4, tau=2, groups=groups, draws=20)
+    scores = [
+        ilo_scores(each, 4, 2).set_index(["layer", "language"]) for each in (neighbors, after)
+    ]
+    members = list(groups.index[groups == "b"])
+    found = table.query("group == 'b' and score == 'ilo' and layer == 1").iloc[0]
+    means = [each.loc[1].loc[members, "ilo"].mean() for each in scores]
+    assert found["after"] == pytest.approx(means[1])
+    assert found["change"] == pytest.approx(means[1] - means[0])
+    assert set(table["group"]) == {"all", "a", "b"}
 
 
 def test_cka_closed_forms():

@@ -1,0 +1,106 @@
+"""The sweep: its tables say what the functions it calls say, and nothing is run twice."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilo_helpers import experiments, extract_activations, ilo_scores, nearest_neighbors
+from ilo_helpers.corpora import load_corpus
+from ilo_helpers.evaluation import accuracy, evaluate, lm_loss
+from ilo_helpers.experiments import read_tables
+from ilo_helpers.finetuning import fine_tune
+from ilo_helpers.tasks import load_task
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """Whether a text ends in 'x' or in 'y', in two languages."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for split, items in {"train": 32, "dev": 8, "test": 12}.items():
+        for i in range(items):
+            label = ("unit", "script")[i % 2]
+            for code in ("eng_Latn", "deu_Latn"):
+                text = "".join(rng.choice(list("abcdef"), 4)) + " xy"[1 + i % 2]
+                rows.append((code, split, f"{split}{i}", text, label))
+    path = tmp_path / "toy.csv"
+    columns = ["language", "split", "id", "text", "label"]
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    return path
+
+
+def command(model, toy, *more):
+    return ["--model", model, "--task", str(toy), "--sentences", "5", "--loss-sentences", "1",
+            "--learning-rate", "1e-2", "--freeze", "none", "first-2", *more]  # fmt: skip
+
+
+def test_tables_agree_with_the_functions_and_no_run_is_made_twice(
+    tiny, toy, data, monkeypatch, capsys
+):
+    model, task, corpus = tiny("llama"), load_task(toy), load_corpus("udhr", sentences=5)
+    monkeypatch.setenv("ILO_DATA", str(data / "own"))  # checkpoints of its own
+    (data / "own").mkdir()
+    (data / "own" / "corpora").symlink_to(data / "corpora")
+    full = fine_tune(model, task, learning_rate=1e-2, epochs=3)
+    experiments.main(command(model, toy))
+    assert full.exists() and len(list(full.parent.glob("*/run.json"))) == 1  # the other is deleted
+
+    folder = next((data.parent / "figures").iterdir())
+    tables = read_tables(folder)
+    runs = tables["runs"].set_index("freeze")
+    assert runs["run"].nunique() == 2 and (runs["steps"] == 6).all()
+    of_full = tables["languages"].set_index("run").loc[runs.loc["none", "run"]]
+    of_full = of_full.set_index("language")
+    for when, which in {"before": model, "after": full}.items():
+        found = accuracy(evaluate(which, task)).set_index("language")["accuracy"]
+        for code, place in {"eng_Latn": "trained", "deu_Latn": "others"}.items():
+            assert of_full.loc[code, f"accuracy_{when}"] == pytest.approx(found[code], rel=1e-5)
+            assert runs.loc["none", f"accuracy_{when}_{place}"] == pytest.approx(found[code], 1e-5)
+    losses = [lm_loss(which, corpus[:1]).set_index("language")["loss"] for which in (model, full)]
+    change = (losses[1] - losses[0]).drop("eng_Latn").mean()
+    assert runs.loc["none", "loss_change_others"] == pytest.approx(change, rel=1e-4)
+
+    layers = tables["layers"][tables["layers"]["score"] == "bridge"]
+    means = [
+        ilo_scores(nearest_neighbors(extract_activations(which, corpus), k=10), 5, 3)
+        .groupby("layer")["bridge"].mean()
+        for which in (model, full)
+    ]  # fmt: skip
+    of_all = layers[(layers["run"] == runs.loc["none", "run"]) & (layers["group"] == "all")]
+    np.testing.assert_allclose(of_all["change"], means[1] - means[0], atol=1e-5)
+    frozen = layers[(layers["run"] == runs.loc["first-2", "run"]) & (layers["layer"] <= 2)]
+    assert (frozen["change"] == 0).all() and len(frozen) == 4 * 3
+
+    monkeypatch.setattr(experiments, "measure", None)  # would fail if it were called
+    capsys.readouterr()
+    experiments.main(command(model, toy))
+    assert capsys.readouterr().out.count("in the tables") == 2
+
+
+def test_half_written_run_is_made_anew(tmp_path):
+    new = {name: pd.DataFrame({"run": ["0123456789"], "value": [2.0]}) for name in
+           ("runs", "layers", "languages")}  # fmt: skip
+    old = pd.DataFrame({"run": ["0123456789", "00000000e1"], "value": [1.0, 7.0]})
+    old.to_csv(tmp_path / "05_layers.csv", index=False)  # killed before 05_runs.csv
+    experiments._append(tmp_path, new)
+    tables = read_tables(tmp_path)
+    assert tables["layers"].values.tolist() == [["00000000e1", 7.0], ["0123456789", 2.0]]
+    assert tables["runs"].values.tolist() == [["0123456789", 2.0]]
+
+
+def test_every_setting_makes_another_run():
+    setting = {"seed": 0, "learning_rate": 5e-5, "k": 5}
+    names = {experiments.run_name(setting | change) for change in ({}, {"seed": 1}, {"k": 4})}
+    assert len(names) == 3
+    assert experiments.run_name(json.loads(json.dumps(setting))) == experiments.run_name(setting)
+
+
+def test_help_names_the_settings():
+    done = subprocess.run(
+        [sys.executable, "-m", "ilo_helpers.experiments", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "--learning-rate" in done.stdout
