@@ -7,13 +7,14 @@ NAMES := MODEL CORPUS SPLIT SENTENCES LANGUAGES K TAU METRIC POOLING
 lower = $(shell echo $(1) | tr A-Z a-z)
 OPTIONS = $(foreach name,$(NAMES),$(if $($(name)),--$(call lower,$(name)) "$($(name))"))
 
-.PHONY: reproduce test lab notebooks benchmarks constraints clean-cache help
+.PHONY: reproduce test lab notebooks sweep benchmarks constraints clean-cache help
 
 help:
 	@echo "make reproduce [MODEL=… CORPUS=… SPLIT=… SENTENCES=… LANGUAGES=… K=… TAU=…]"
 	@echo "make test         lint, unit tests, every notebook on a slice with the real model"
 	@echo "make lab          JupyterLab on the notebooks"
 	@echo "make notebooks    execute the committed notebooks in place, from the default settings"
+	@echo "make sweep        the fine-tuning runs of notebook 05 that its tables lack [SIB200=folder]"
 	@echo "make benchmarks   the timings of benchmarks/README.md"
 	@echo "make clean-cache  delete activations, neighbours, results and fine-tuned models"
 
@@ -33,6 +34,18 @@ notebooks: .venv/ready
 	$(BIN)/jupyter nbconvert --to notebook --inplace --execute \
 	  --ExecutePreprocessor.record_timing=False $(CHOSEN)
 	$(BIN)/jupyter nbconvert --to notebook --inplace --coalesce-streams $(CHOSEN)
+
+# Every run of figures/gemma-3-270m--udhr/05_runs.csv. What the tables have is skipped.
+SWEEP := $(BIN)/python -m ilo_helpers.experiments
+sweep: .venv/ready
+	$(SWEEP) --seed 0 1 2
+	$(SWEEP) --learning-rate 2e-4 1e-3
+	$(SWEEP) --learning-rate 2e-4 --epochs 1 --freeze none
+	$(SWEEP) --language swh_Latn hin_Deva
+	$(SWEEP) --language eng_Latn+swh_Latn+hin_Deva+rus_Cyrl+zho_Hans --freeze none
+	$(SWEEP) --freeze last-8
+	$(SWEEP) --freeze lora --learning-rate 5e-4
+	$(SWEEP) --task $(or $(SIB200),sib200) --epochs 1 --test-items 50
 
 benchmarks: .venv/ready
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[benchmarks]'

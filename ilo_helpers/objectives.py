@@ -15,7 +15,27 @@ EVALUATION_TOKENS = 1024
 
 
 def label_words(task, languages, objective, words):
-    """Cue and label words, one for each label of the task."""
+    """Cue and label words, one for each label of the task.
+
+    Parameters
+    ----------
+    task : pandas.DataFrame
+    languages : list of str
+        Trained on; the words are those of a single one, English ones for a mixture.
+    objective : str
+    words : dict or None
+        ``{"cue": …, label: …}`` in place of ``tasks.WORDS``.
+
+    Returns
+    -------
+    dict of str
+        ``"cue"`` and every label; for the ``"head"`` objective, each label itself.
+
+    Raises
+    ------
+    ValueError
+        For an unknown objective, or a label without a word.
+    """
     labels = sorted(task["label"].unique())
     if objective not in OBJECTIVES:
         raise ValueError(f"objective {objective!r}: choose from {', '.join(map(repr, OBJECTIVES))}")
@@ -32,7 +52,7 @@ def label_words(task, languages, objective, words):
 
 
 def run_settings(lm):
-    """Settings of a fine-tuned model; of any other, none."""
+    """Settings of a fine-tuned model, its ``run.json``; of any other, an empty dict."""
     path = os.path.join(lm.source["pretrained_model_name_or_path"], "run.json")
     if not os.path.exists(path):
         return {}
@@ -41,7 +61,13 @@ def run_settings(lm):
 
 
 def causal_model(lm):
-    """The model with its language-modelling head."""
+    """The model with its language-modelling head, ``torch.nn.Module``.
+
+    Raises
+    ------
+    ValueError
+        If its files hold no such head.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -60,7 +86,22 @@ def causal_model(lm):
 
 
 class Learner:
-    """A network, and how texts and labels become its input, loss and scores."""
+    """A network, and how texts and labels become its input, loss and scores.
+
+    Parameters
+    ----------
+    lm : LanguageModel
+    objective : str
+        ``"label-as-text"`` or ``"head"``.
+    labels : list of str
+        In the order of the scores' columns.
+    words : dict
+        As :func:`label_words` gives them.
+    layer : int or None
+        Of the ``"head"`` objective; default the last.
+    seed : int
+        Of a new head.
+    """
 
     def __init__(self, lm, objective, labels, words, layer, seed=0):
         import torch

@@ -272,17 +272,16 @@ def maps(points, hue, title, colors=None):
     return fig
 
 
-def change_by_layer(table, hue, panel, ylabel, title):
-    """A change by layer with its interval: a panel for each ``panel``, a line for each ``hue``.
+def change_by_layer(table, panel, ylabel, title):
+    """A change by layer with its interval: a panel for each ``panel``, a line for each band.
 
     Figures f and g.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns layer, change, low, high, ``hue`` and ``panel``.
-    hue, panel, ylabel, title : str
-        The value ``"all"`` of ``hue`` is drawn in black.
+        Columns layer, change, low, high, group (a resource band, or ``"all"``) and ``panel``.
+    panel, ylabel, title : str
 
     Returns
     -------
@@ -293,8 +292,9 @@ def change_by_layer(table, hue, panel, ylabel, title):
         1, len(panels), figsize=(4.6 * len(panels), 3.6), sharey=True, squeeze=False
     )
     for ax, name in zip(axes[0], panels, strict=True):
-        for value, part in table[table[panel] == name].groupby(hue, sort=False):
-            color = BAND_COLORS.get(value, "black")
+        parts = dict(list(table[table[panel] == name].groupby("group")))
+        for value in ["all", *(band for band in BAND_COLORS if band in parts)]:
+            part, color = parts[value], BAND_COLORS.get(value, "black")
             ax.plot(part["layer"], part["change"], color=color, label=value)
             ax.fill_between(part["layer"], part["low"], part["high"], color=color, alpha=0.15)
         ax.axhline(0, color="black", linewidth=0.8)
@@ -326,7 +326,7 @@ def dose_response(runs, measures, title):
     matplotlib.figure.Figure
     """
     columns = -(-len(measures) // 2)
-    fig, axes = plt.subplots(2, columns, figsize=(3.6 * columns, 5.4), sharex=True)
+    fig, axes = plt.subplots(2, columns, figsize=(3.6 * columns, 5.4), sharex=True, squeeze=False)
     for ax, (measure, name) in zip(axes.ravel(), measures.items(), strict=False):
         for freeze, part in runs.groupby("freeze", sort=False):
             color = FREEZE_COLORS.get(freeze, "#000000")

@@ -76,3 +76,33 @@ def test_own_names_only_where_a_font_can_draw_them(monkeypatch):
     assert plots.language_label("rus_Cyrl") == "Russian · русский"
     monkeypatch.setattr(plots, "_drawable", lambda: {*map(ord, "abc")})
     assert plots.language_label("tel_Telu") == "Telugu"
+
+
+def test_change_is_drawn_a_panel_a_run_and_a_line_a_band():
+    rows = [(run, group, layer, change) for run, sign in {"full": 1, "frozen": -1}.items()
+            for group, size in {"all": 1, "low": 2, "high": 3}.items()
+            for layer, change in enumerate((0, sign * size))]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["run", "group", "layer", "change"])
+    table = table.assign(low=table["change"] - 1, high=table["change"] + 1)
+    fig = plots.change_by_layer(table, "run", "y", "t")
+    assert [ax.get_title() or ax.get_title(loc="left") for ax in fig.axes] == ["full", "frozen"]
+    lines = {line.get_label(): line.get_ydata()[1] for line in fig.axes[1].get_lines()}
+    assert {name: lines[name] for name in ("all", "high", "low")} == {
+        "all": -1, "high": -3, "low": -2
+    }  # fmt: skip
+    plt.close("all")
+
+
+def test_runs_are_drawn_where_their_numbers_say():
+    runs = pd.DataFrame({
+        "freeze": ["none", "none", "first-8"], "learning_rate": [1e-5, 1e-5, 1e-4],
+        "english": [0.5, 0.7, 0.9], "others": [0.1, 0.3, 0.4], "label": ["", "", "1e-4"],
+    })  # fmt: skip
+    fig = plots.dose_response(runs, {"english": "English", "others": "others"}, "t")
+    # a line is the mean over seeds, a dot a run
+    assert fig.axes[0].get_lines()[0].get_ydata() == pytest.approx([0.6])
+    assert fig.axes[0].collections[0].get_offsets()[:, 1].tolist() == [0.5, 0.7]
+    fig = plots.scatter_runs(runs, "english", "others", "label", "x", "y", "t")
+    assert fig.axes[0].collections[1].get_offsets().tolist() == [[0.9, 0.4]]
+    assert "1e-4" in [text.get_text() for text in fig.axes[0].texts]
+    plt.close("all")
