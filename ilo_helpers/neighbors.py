@@ -130,7 +130,7 @@ class RowError(ValueError):
         self.row = int(row)
 
 
-def knn(points, k, metric="cosine", device="cpu"):
+def knn(points, k, metric="cosine", device="cpu", rows=None):
     """Exact k nearest neighbours within a set of points, self excluded by index.
 
     Cosine neighbours are euclidean neighbours of the unit vectors, and neither is moved by a
@@ -147,13 +147,15 @@ def knn(points, k, metric="cosine", device="cpu"):
         ``"cosine"`` or ``"euclidean"``.
     device : str
         ``"cpu"`` or ``"cuda"``.
+    rows : numpy.ndarray of int, optional
+        Points whose neighbours (among all) are wanted; default all.
 
     Returns
     -------
     index : numpy.ndarray
-        int32 (N, k), nearest first, ties by index.
+        int32 (rows, k), nearest first, ties by index.
     distance : numpy.ndarray
-        float32 (N, k).
+        float32 (rows, k).
 
     Raises
     ------
@@ -171,19 +173,20 @@ def knn(points, k, metric="cosine", device="cpu"):
             raise RowError(torch.nonzero(norms == 0)[0], "the vector is zero: it has no direction")
         exact /= norms[:, None]
     exact -= exact.mean(0)
-    index = torch.empty((len(points), k), dtype=torch.int64, device=device)
-    squared = torch.empty((len(points), k), dtype=torch.float64, device=device)
+    wanted = torch.as_tensor(np.arange(len(points)) if rows is None else rows, device=device)
+    index = torch.empty((len(wanted), k), dtype=torch.int64, device=device)
+    squared = torch.empty((len(wanted), k), dtype=torch.float64, device=device)
     with fast_matmul(matmul_precision(device)):
-        rows, candidates = torch.arange(len(points), device=device), k + MARGIN
+        todo, candidates = torch.arange(len(wanted), device=device), k + MARGIN
         search = _Search(exact)
-        while len(rows):
+        while len(todo):
             candidates = min(candidates, len(points) - 1)
             unproven = []
-            for block in rows.split(search.block_rows(candidates)):
-                near, distances, proven = search(block, k, candidates)
+            for block in todo.split(search.block_rows(candidates)):
+                near, distances, proven = search(wanted[block], k, candidates)
                 index[block], squared[block] = near, distances
                 unproven.append(block[~proven])
-            rows, candidates = torch.cat(unproven), 8 * candidates
+            todo, candidates = torch.cat(unproven), 8 * candidates
     distance = squared / 2 if metric == "cosine" else squared.sqrt()
     return index.to(torch.int32).cpu().numpy(), distance.float().cpu().numpy()
 

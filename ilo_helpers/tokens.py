@@ -1,0 +1,231 @@
+"""Token embeddings and the vocabulary's categories: the Hyperpolyglot paper's objects."""
+
+import collections
+import json
+import re
+import unicodedata
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from .models import LanguageModel, load_model
+
+#: What the architectures call the matrix, in the files of the weights.
+EMBEDDING_NAMES = ("embed_tokens.weight", "word_embeddings.weight", "shared.weight", "wte.weight")
+#: SentencePiece's mark for a space.
+MARK = "▁"
+
+
+def load_token_embeddings(model):
+    """Rows of a model's token-embedding matrix, one a token of its vocabulary.
+
+    Reads that one tensor where the weights are safetensors; otherwise the whole model.
+
+    Parameters
+    ----------
+    model : str, path or LanguageModel
+
+    Returns
+    -------
+    xarray.DataArray
+        float32, dimensions token (coordinate: the token as the tokenizer has it) and hidden,
+        in the order of the ids; a second coordinate ``id`` along token. Rows without a token
+        (padding of the matrix) are left out; ``attrs`` count them as ``padded_rows``, beside
+        what decides the values.
+
+    Raises
+    ------
+    ValueError
+        If the model has no such matrix, or the vocabulary is larger than it.
+    """
+    lm = model if isinstance(model, LanguageModel) else load_model(model)
+    matrix = _read_matrix(lm)
+    vocabulary = sorted(lm.tokenizer.get_vocab().items(), key=lambda item: item[1])
+    ids = np.array([place for _, place in vocabulary])
+    if ids.max() >= len(matrix):
+        raise ValueError(
+            f"model {lm.name!r}: its tokenizer has ids up to {ids.max()}, its token-embedding "
+            f"matrix {len(matrix)} rows; tokenizer and weights are not of one model"
+        )
+    attrs = lm.attrs | {"padded_rows": len(matrix) - len(ids)}
+    coords = {"token": [token for token, _ in vocabulary], "id": ("token", ids)}
+    return xr.DataArray(matrix[ids], coords, ("token", "hidden"), attrs=attrs)
+
+
+def _read_matrix(lm):
+    """The matrix as float32 numpy, from its own tensor if it can be had alone."""
+    from safetensors import safe_open
+
+    found = _find_tensor(lm)
+    if found:
+        file, key = found
+        with safe_open(file, "pt") as tensors:
+            return tensors.get_tensor(key).float().numpy()
+    try:
+        embeddings = lm.model.get_input_embeddings()
+    except NotImplementedError:  # transformers' word for a model that reads no tokens
+        embeddings = None
+    if getattr(embeddings, "weight", None) is None:
+        raise ValueError(
+            f"model {lm.name!r} ({lm.attrs['architecture']}) has no token-embedding matrix"
+        )
+    return embeddings.weight.detach().float().cpu().numpy()
+
+
+def _find_tensor(lm):
+    """(file, key) of the matrix among the safetensors, or None."""
+    from safetensors import safe_open
+    from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, cached_file
+
+    def fetch(name):
+        place = lm.source["pretrained_model_name_or_path"]
+        return cached_file(
+            place, name, revision=lm.source.get("revision"),
+            _raise_exceptions_for_missing_entries=False,
+        )  # fmt: skip
+
+    if index := fetch(SAFE_WEIGHTS_INDEX_NAME):
+        with open(index) as file:
+            file_of = json.load(file)["weight_map"]
+    elif single := fetch(SAFE_WEIGHTS_NAME):
+        with safe_open(single, "pt") as tensors:
+            file_of = dict.fromkeys(tensors.keys(), SAFE_WEIGHTS_NAME)
+    else:
+        return None
+    keys = [key for key in file_of if key.endswith(EMBEDDING_NAMES)]
+    if not keys:
+        return None
+    # of an encoder-decoder the encoder's or the shared one, as the paper takes it
+    key = min(keys, key=lambda key: ("decoder" in key, key))
+    return fetch(file_of[key]), key
+
+
+def token_categories(tokenizer, parity=True):
+    """Script or kind of every token of a vocabulary.
+
+    For each character: the first word of its Unicode name if it is a letter, else the first
+    letter of its general category (C M N P S Z). The token's category is the most common one of
+    its characters, the first met in a tie. Byte-level tokens are decoded first. Source:
+    Hyperpolyglot paper, section 3, and its published code.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+    parity : bool
+        As published, where SentencePiece's mark ``▁`` counts as a symbol, so that ``▁a`` is a tie
+        and an S, and ``<pad>`` is LATIN. False drops the mark (or the space of a byte-level
+        token) and gives special tokens ``SPECIAL`` and byte tokens (``<0x0A>``) ``BYTE`` (ours).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index id; columns token (as the tokenizer has it), piece (its text, ``▁`` for a space in
+        every tokenizer, so that vocabularies can be compared; empty where the bytes are not
+        text) and category (``UNDECODABLE`` there).
+    """
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    decode = _byte_decoder(tokenizer)
+    special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
+    rows = []
+    for token, place in vocabulary:
+        text = token if token in special else decode(token)
+        if not text:
+            category = "UNDECODABLE"
+        elif parity:
+            category = _category(text)
+        elif token in special:
+            category = "SPECIAL"
+        elif re.fullmatch("<0x[0-9A-F]{2}>", token):
+            category = "BYTE"
+        else:
+            category = _category(text.replace(MARK, "").strip(" ") or text)
+        rows.append((place, token, text.replace(" ", MARK), category))
+    return pd.DataFrame(rows, columns=["id", "token", "piece", "category"]).set_index("id")
+
+
+def _byte_decoder(tokenizer):
+    """Text of a token: of a byte-level one its bytes', empty if they are no text."""
+    from tokenizers import decoders
+
+    decoder = tokenizer.backend_tokenizer.decoder
+    if decoder is None or '"ByteLevel"' not in decoder.__getstate__().decode():
+        return lambda token: token
+    byte_level = decoders.ByteLevel()
+
+    def decode(token):
+        text = byte_level.decode([token])
+        return "" if "\ufffd" in text else text
+
+    return decode
+
+
+def _category(text):
+    counts = collections.Counter(map(_character_category, text))
+    return counts.most_common(1)[0][0]  # of a tie, the first met
+
+
+def _character_category(character):
+    kind = unicodedata.category(character)
+    if kind.startswith("L"):
+        return unicodedata.name(character, "UNNAMED").split()[0]
+    return kind[0]
+
+
+def vocabulary_overlap(categories):
+    """Tokens that vocabularies share, as text, pair by pair.
+
+    Parameters
+    ----------
+    categories : dict of pandas.DataFrame
+        :func:`token_categories` of each tokenizer, by its name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        a, b, shared (int), share (of a's pieces, 0 to 1; 1 where a is b) and non_latin (of the
+        shared ones, those whose category in a is not LATIN, 0 to 1; 0 where none is shared).
+        Undecodable tokens are not compared. Which of the two sizes the paper divides by is not
+        known to us: the smaller or the larger share can be had from (a, b) and (b, a).
+    """
+    pieces = {
+        name: table[table["piece"] != ""].drop_duplicates("piece").set_index("piece")["category"]
+        for name, table in categories.items()
+    }
+    rows = []
+    for a, of_a in pieces.items():
+        for b, of_b in pieces.items():
+            both = of_a[of_a.index.isin(of_b.index)]
+            non_latin = float((both != "LATIN").mean()) if len(both) else 0.0
+            rows.append((a, b, len(both), len(both) / len(of_a), non_latin))
+    return pd.DataFrame(rows, columns=["a", "b", "shared", "share", "non_latin"])
+
+
+def canonical_correlations(a, b):
+    """Cosines of the canonical angles between the column spaces of two matrices.
+
+    Source: Hyperpolyglot paper, figure 8, which shows the first.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray
+        (rows, width) each, the same rows, at least as many as the wider is wide.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, from the largest, 0 to 1; as many as the narrower is wide.
+
+    Raises
+    ------
+    ValueError
+        If the rows differ in number or are fewer than a width.
+    """
+    if len(a) != len(b) or len(a) < max(a.shape[1], b.shape[1]):
+        raise ValueError(
+            f"canonical angles of {a.shape} and {b.shape}: need the same rows, and at least as "
+            "many as the wider matrix has columns"
+        )
+    bases = (np.linalg.qr(np.asarray(matrix, np.float64))[0] for matrix in (a, b))
+    first, second = bases
+    return np.linalg.svd(first.T @ second, compute_uv=False).clip(0, 1)
