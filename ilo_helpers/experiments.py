@@ -1,8 +1,8 @@
 """Many fine-tuning runs, measured alike: ``python -m ilo_helpers.experiments --help``.
 
-Three tables are kept, ``<name>_runs.csv`` (a row a run: its settings and what it came to),
-``<name>_layers.csv`` (by layer and resource band) and ``<name>_languages.csv``. A run that the
-tables have is skipped, so a sweep that was stopped goes on, and a committed one can be extended.
+Three tables are kept in ``figures/<model>--<corpus>/``: ``05_runs.csv`` (a row a run: its settings
+and what it came to), ``05_layers.csv`` (by layer and resource band) and ``05_languages.csv``. A run
+that they have is skipped: a sweep that was stopped goes on, and a committed one can be extended.
 """
 
 import argparse
@@ -41,13 +41,15 @@ GRID = ("language", "objective", "freeze", "learning_rate", "epochs", "seed")
 def main(arguments=None):
     """Run what the command line asks for and the tables do not have yet."""
     options = _parser().parse_args(arguments)
-    corpus = load_corpus(options.corpus, sentences=options.sentences)
+    corpus = load_corpus(options.corpus, sentences=options.sentences, split=options.split)
     task = load_task(options.task)
     lm = load_model(options.model)
     folder = figures_dir(f"{slug(lm.name)}--{slug(corpus.attrs['name'])}")
     common = {
-        "model": lm.name, "revision": lm.attrs["revision"], "corpus": corpus.attrs["name"],
-        "sentences": len(corpus), "task": task.attrs["name"], "test_items": options.test_items,
+        "model": lm.name, "revision": lm.attrs["revision"], "dtype": lm.dtype,
+        "corpus": corpus.attrs["name"], "corpus_fingerprint": corpus.attrs["fingerprint"],
+        "sentences": len(corpus), "task": task.attrs["name"],
+        "task_fingerprint": task.attrs["fingerprint"], "test_items": options.test_items,
         "loss_sentences": options.loss_sentences, "k": options.k, "tau": options.tau,
     }  # fmt: skip
     grid = itertools.product(*(vars(options)[name] for name in GRID))
@@ -216,6 +218,7 @@ def _parser():
     add = parser.add_argument
     add("--model", default="gemma-3-270m")
     add("--corpus", default="udhr", help="what ILO and the language-model loss are measured on")
+    add("--split", help="of FLORES: dev or devtest")
     add("--sentences", type=int, help="of the corpus, the first so many (default: all)")
     add("--task", default="cldr", help="'cldr', 'sib200', or a path")
     add("--test-items", type=int, help="so many, drawn at random (default: all)")
