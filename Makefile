@@ -40,7 +40,6 @@ SWEEP := $(BIN)/python -m ilo_helpers.experiments
 sweep: .venv/ready
 	$(SWEEP) --seed 0 1 2
 	$(SWEEP) --learning-rate 2e-4 1e-3
-	$(SWEEP) --learning-rate 2e-4 --epochs 1 --freeze none
 	$(SWEEP) --language swh_Latn hin_Deva
 	$(SWEEP) --language eng_Latn+swh_Latn+hin_Deva+rus_Cyrl+zho_Hans --freeze none
 	$(SWEEP) --freeze last-8
