@@ -120,7 +120,7 @@ def _by_language(lm, path, corpus, task, setting, trained):
         items = task[(task["split"] != "test") | task["id"].isin(tested)]
     new = ~same_as_english(items)
     columns = {}
-    words = WORDS[trained[0] if len(trained) == 1 else "eng_Latn"]
+    words = WORDS.get(trained[0] if len(trained) == 1 else "eng_Latn")  # a head needs none
     models = {"before": lm, "after": path}
     for when, model in models.items():
         if setting["objective"] == "head" and when == "before":

@@ -1,4 +1,4 @@
-"""Train a model on one language, some of it frozen, and measure what became of the others.
+"""Train a model on one language, some of it frozen, each run named by all its settings.
 
 The ILO paper's second half. Its training data, tasks, learning rate and epochs are not public to
 us: what is here is our design.

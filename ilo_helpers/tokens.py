@@ -8,6 +8,7 @@ import unicodedata
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.linalg import subspace_angles
 
 from .models import LanguageModel, load_model
 
@@ -107,7 +108,7 @@ def token_categories(tokenizer, parity=True):
     For each character: the first word of its Unicode name if it is a letter, else the first
     letter of its general category (C M N P S Z). The token's category is the most common one of
     its characters, the first met in a tie. Byte-level tokens are decoded first. Source:
-    Hyperpolyglot paper, section 3, and its published code.
+    Hyperpolyglot paper.
 
     Parameters
     ----------
@@ -226,6 +227,5 @@ def canonical_correlations(a, b):
             f"canonical angles of {a.shape} and {b.shape}: need the same rows, and at least as "
             "many as the wider matrix has columns"
         )
-    bases = (np.linalg.qr(np.asarray(matrix, np.float64))[0] for matrix in (a, b))
-    first, second = bases
-    return np.linalg.svd(first.T @ second, compute_uv=False).clip(0, 1)
+    angles = subspace_angles(np.asarray(a, np.float64), np.asarray(b, np.float64))
+    return np.cos(angles)[::-1]
