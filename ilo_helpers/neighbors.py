@@ -130,7 +130,7 @@ class RowError(ValueError):
         self.row = int(row)
 
 
-def knn(points, k, metric="cosine", device="cpu", rows=None):
+def knn(points, k, metric="cosine", device="cpu", rows=None, progress=None):
     """Exact k nearest neighbours within a set of points, self excluded by index.
 
     Cosine neighbours are euclidean neighbours of the unit vectors, and neither is moved by a
@@ -149,6 +149,8 @@ def knn(points, k, metric="cosine", device="cpu", rows=None):
         ``"cpu"`` or ``"cuda"``.
     rows : numpy.ndarray of int, optional
         Points whose neighbours (among all) are wanted; default all.
+    progress : str, optional
+        What to call a progress bar; default none.
 
     Returns
     -------
@@ -179,6 +181,9 @@ def knn(points, k, metric="cosine", device="cpu", rows=None):
     with fast_matmul(matmul_precision(device)):
         todo, candidates = torch.arange(len(wanted), device=device), k + MARGIN
         search = _Search(exact)
+        bar = tqdm(
+            total=len(todo), desc=progress, disable=progress is None, file=sys.stdout, mininterval=1
+        )
         while len(todo):
             candidates = min(candidates, len(points) - 1)
             unproven = []
@@ -186,7 +191,9 @@ def knn(points, k, metric="cosine", device="cpu", rows=None):
                 near, distances, proven = search(wanted[block], k, candidates)
                 index[block], squared[block] = near, distances
                 unproven.append(block[~proven])
+                bar.update(int(proven.sum()))
             todo, candidates = torch.cat(unproven), 8 * candidates
+        bar.close()
     distance = squared / 2 if metric == "cosine" else squared.sqrt()
     return index.to(torch.int32).cpu().numpy(), distance.float().cpu().numpy()
 

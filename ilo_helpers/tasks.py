@@ -123,7 +123,7 @@ def _read_cldr(languages):
             f"task 'cldr': no (or too few) names in {', '.join(lacking)}; "
             f"there are {', '.join(paper)}"
         )
-    names = {code: _cldr_names(code) for code in paper}
+    names = {code: cldr_names(code) for code in paper}
     items = set.intersection(*map(set, names.values()))
     for texts in names.values():
         items -= _ambiguous(texts, items)
@@ -147,8 +147,19 @@ def _read_cldr(languages):
     return pd.DataFrame(rows, columns=COLUMNS), attrs
 
 
-def _cldr_names(code):
-    """{(label, CLDR key): name} of one language."""
+def cldr_names(code):
+    """Names that CLDR has in a language.
+
+    Parameters
+    ----------
+    code : str
+        FLORES code.
+
+    Returns
+    -------
+    dict
+        (label, CLDR's key): name; labels territory, language, currency, script and unit.
+    """
     import langcodes
     from babel import Locale
 

@@ -8,7 +8,6 @@ import unicodedata
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.linalg import subspace_angles
 
 from .models import LanguageModel, load_model
 
@@ -202,30 +201,76 @@ def vocabulary_overlap(categories):
     return pd.DataFrame(rows, columns=["a", "b", "shared", "share", "non_latin"])
 
 
-def canonical_correlations(a, b):
-    """Cosines of the canonical angles between the column spaces of two matrices.
-
-    Source: Hyperpolyglot paper, figure 8, which shows the first.
+def token_counts(tokenizer, corpus):
+    """How often each token occurs in each language of a corpus.
 
     Parameters
     ----------
-    a, b : numpy.ndarray
-        (rows, width) each, the same rows, at least as many as the wider is wide.
+    tokenizer : transformers.PreTrainedTokenizerBase
+    corpus : pandas.DataFrame
+        Sentences × languages.
 
     Returns
     -------
-    numpy.ndarray
-        float64, from the largest, 0 to 1; as many as the narrower is wide.
-
-    Raises
-    ------
-    ValueError
-        If the rows differ in number or are fewer than a width.
+    pandas.DataFrame
+        int; index id (those that occur), a column a language. Special tokens are not counted.
     """
-    if len(a) != len(b) or len(a) < max(a.shape[1], b.shape[1]):
-        raise ValueError(
-            f"canonical angles of {a.shape} and {b.shape}: need the same rows, and at least as "
-            "many as the wider matrix has columns"
-        )
-    angles = subspace_angles(np.asarray(a, np.float64), np.asarray(b, np.float64))
-    return np.cos(angles)[::-1]
+    counts = {}
+    for language in corpus:
+        encoded = tokenizer(corpus[language].tolist(), add_special_tokens=False)["input_ids"]
+        counts[language] = pd.Series(np.concatenate(encoded).astype(int)).value_counts()
+    return pd.DataFrame(counts).fillna(0).astype(int).rename_axis("id")
+
+
+def token_languages(counts, share=0.9, least=2):
+    """The language of tokens that belong to one (our definition).
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        Of :func:`token_counts`.
+    share : float
+        Of a token's occurrences, in one language, at least.
+    least : int
+        Occurrences of the token, at least.
+
+    Returns
+    -------
+    pandas.Series
+        Language by id; tokens of no one language are left out.
+    """
+    total = counts.sum(axis=1)
+    chosen = (total >= least) & (counts.max(axis=1) >= share * total)
+    return counts[chosen].idxmax(axis=1).rename("language")
+
+
+def find_pieces(tokenizer, words):
+    """The tokens a word is cut into, at its best (our definition).
+
+    As the word stands and after a space, a lone mark for a space dropped; of the two the one
+    with fewer pieces, of equals the one after a space, as in running text.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+    words : list of str
+
+    Returns
+    -------
+    list of list of int
+        Ids for each word; one id: the word is a token. Empty for an empty word.
+    """
+    marks = {
+        place for place in map(tokenizer.convert_tokens_to_ids, (MARK, "Ġ"))
+        if place not in (None, tokenizer.unk_token_id)
+    }  # fmt: skip
+
+    def encode(texts):
+        found = tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return [[place for place in ids if place not in marks] for ids in found]
+
+    words = list(words)
+    if not words:
+        return []
+    both = zip(encode([f" {word}" for word in words]), encode(words), strict=True)
+    return [min(pair, key=len) for pair in both]

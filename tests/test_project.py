@@ -18,7 +18,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ORDER = (
     "paths packaged languages corpora models stores activations neighbors ilo fragments alignment "
-    "statistics tasks objectives evaluation finetuning experiments tokens plots reproduce"
+    "statistics tasks objectives evaluation finetuning experiments tokens token_geometry lexicon "
+    "plots reproduce"
 ).split()
 
 

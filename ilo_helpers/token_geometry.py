@@ -1,0 +1,309 @@
+"""Where tokens lie among the others: the Hyperpolyglot paper's measures of token embeddings."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.linalg import subspace_angles
+
+from .neighbors import knn
+
+#: The scripts the paper shows.
+PAPER_SCRIPTS = (
+    "LATIN CYRILLIC CJK ARABIC GREEK HIRAGANA THAI HEBREW HANGUL KATAKANA TAMIL GEORGIAN DEVANAGARI"
+).split()
+
+
+def unit_rows(embeddings, subtract=None, smallest=50):
+    """Token embeddings scaled to length 1, as the paper compares them.
+
+    Parameters
+    ----------
+    embeddings : xarray.DataArray
+        (token, hidden).
+    subtract : array of str, optional
+        A label a token: the mean of each label's unit rows is taken away, and what is left
+        scaled to length 1 again (our analysis). Default: nothing is.
+    smallest : int
+        Labels of fewer tokens share one mean: of few rows, it would take most of each away.
+
+    Returns
+    -------
+    xarray.DataArray
+        float32.
+    """
+    rows = _scaled(embeddings.values)
+    if subtract is not None:
+        labels = pd.Series(np.asarray(subtract))
+        labels = labels.where(labels.map(labels.value_counts()) >= smallest, "")
+        for places in labels.groupby(labels).indices.values():
+            rows[places] -= rows[places].mean(0)
+        rows = _scaled(rows)
+    return embeddings.copy(data=rows)
+
+
+def _scaled(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def separability(rows, labels, minimum=500, most=2000, folds=10, seed=150):
+    """How well a linear classifier tells each label from the rest.
+
+    Logistic regression with scikit-learn's defaults; as many tokens of the rest, drawn at
+    random, as of the label; accuracy in cross-validation. Source: Hyperpolyglot paper, figure 3.
+    The cap on the tokens is ours, for time.
+
+    Parameters
+    ----------
+    rows : array
+        (tokens, hidden), of length 1 in the paper.
+    labels : array of str
+        A category a token.
+    minimum : int
+        Labels of fewer tokens are left out, and stay among the rest (the paper's 500).
+    most : int
+        Tokens of a label at most; of more, so many drawn at random.
+    folds, seed : int
+        The paper's 10 and 150.
+
+    Returns
+    -------
+    pandas.DataFrame
+        label, tokens (of the label), used (of them), accuracy (mean over folds, 0 to 1; 0.5 is
+        guessing), sd (over folds); best first.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two labels have enough tokens.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
+
+    rows, labels = np.asarray(rows), np.asarray(labels)
+    counts = pd.Series(labels).value_counts()
+    enough = counts[counts >= minimum].index
+    if len(enough) < 2:
+        raise ValueError(
+            f"separability: {len(enough)} of {len(counts)} labels have {minimum} tokens or more, "
+            "at least two must; take a smaller minimum or more tokens"
+        )
+    table = []
+    for label in sorted(enough):
+        rng = np.random.default_rng(seed)
+        own, rest = np.flatnonzero(labels == label), np.flatnonzero(labels != label)
+        size = min(len(own), len(rest), most)
+        chosen = np.concatenate([rng.choice(part, size, replace=False) for part in (own, rest)])
+        accuracy = cross_val_score(
+            LogisticRegression(), rows[chosen], labels[chosen] == label, cv=folds
+        )
+        table.append((label, len(own), size, accuracy.mean(), accuracy.std(ddof=1)))
+    columns = ["label", "tokens", "used", "accuracy", "sd"]
+    return pd.DataFrame(table, columns=columns).sort_values(
+        "accuracy", ascending=False, ignore_index=True
+    )
+
+
+def token_neighbors(embeddings, ids=None, k=100):
+    """The k tokens nearest to some tokens, or to all, by cosine; exact.
+
+    Parameters
+    ----------
+    embeddings : xarray.DataArray
+        (token, hidden) with a coordinate ``id``.
+    ids : array of int, optional
+        Tokens wanted; default all, with a progress bar (about 20 minutes for 262,144 × 640 on
+        two cores, 15 seconds for a hundredth of them).
+    k : int
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions id and neighbor, nearest first, never the token itself: ``index``, the
+        neighbour's id, and ``distance``, cosine distance, float32.
+
+    Raises
+    ------
+    ValueError
+        For an id the embeddings lack.
+    """
+    known = embeddings["id"].values
+    ids = known if ids is None else np.unique(ids)
+    places = np.searchsorted(known, ids)
+    if lacking := set(np.asarray(ids).tolist()) - set(known.tolist()):
+        raise ValueError(f"no token has the id {sorted(lacking)[0]}; ids go up to {known.max()}")
+    index, distance = knn(embeddings.values, k, rows=places, progress="nearest tokens")
+    return xr.Dataset(
+        {"index": (("id", "neighbor"), known[index]), "distance": (("id", "neighbor"), distance)},
+        {"id": ids},
+    )
+
+
+def _lists(neighbors, count, itself):
+    """Ids of each token's first ``count`` neighbours, the token itself the first if it counts."""
+    index = neighbors["index"].values
+    if itself:
+        index = np.column_stack([neighbors["id"].values, index])
+    if index.shape[1] < count:
+        raise ValueError(f"{count} neighbours wanted, the lists have {index.shape[1]}")
+    return index[:, :count]
+
+
+def category_diversity(neighbors, categories, count=50, itself=True):
+    """Number of distinct categories among each token's neighbours.
+
+    Source: Hyperpolyglot paper, figure 5, whose published counts take the token itself for one
+    of its 50 neighbours.
+
+    Parameters
+    ----------
+    neighbors : xarray.Dataset
+        Of :func:`token_neighbors`.
+    categories : pandas.Series
+        Category by id.
+    count : int
+    itself : bool
+
+    Returns
+    -------
+    pandas.Series
+        int, by id; 1 to ``count``.
+    """
+    codes, _ = pd.factorize(categories.loc[_lists(neighbors, count, itself).ravel()])
+    codes = np.sort(codes.reshape(-1, count), axis=1)
+    distinct = 1 + (np.diff(codes, axis=1) > 0).sum(1)
+    return pd.Series(distinct, pd.Index(neighbors["id"].values, name="id"), name="categories")
+
+
+def neighbor_composition(neighbors, categories, count=50, itself=True):
+    """Mean number of neighbours of each category, by the category of the token.
+
+    Source: Hyperpolyglot paper, figure 6. Parameters as in :func:`category_diversity`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a category of tokens, a column a category of neighbours; rows sum to ``count``.
+    """
+    found = categories.loc[_lists(neighbors, count, itself).ravel()].values
+    source = np.repeat(categories.loc[neighbors["id"].values].values, count)
+    table = pd.crosstab(source, found, rownames=["source"], colnames=["neighbor"])
+    return table.div(table.sum(axis=1), axis=0) * count
+
+
+def shared_rows(embeddings, pieces):
+    """Rows of several models for the tokens they share, compared as text.
+
+    Parameters
+    ----------
+    embeddings : dict of xarray.DataArray
+        By name of the model.
+    pieces : dict of pandas.Series
+        Text by id, of :func:`ilo_helpers.tokens.token_categories`; tokens whose bytes are no
+        text are shared by none.
+
+    Returns
+    -------
+    dict of xarray.DataArray
+        The same tokens in the same order (that of the first model), named by their text.
+
+    Raises
+    ------
+    ValueError
+        If the models share no token.
+    """
+    tables = {name: of[of != ""].drop_duplicates() for name, of in pieces.items()}
+    first = next(iter(tables.values()))
+    common = first[np.logical_and.reduce([first.isin(table) for table in tables.values()])]
+    if common.empty:
+        raise ValueError(f"{' and '.join(tables)} share no token")
+    shared = {}
+    for name, table in tables.items():
+        ids = pd.Series(table.index, table).loc[common.values]
+        matrix = embeddings[name].values[np.searchsorted(embeddings[name]["id"].values, ids)]
+        coords = {"token": common.values, "id": ("token", ids.values)}
+        shared[name] = xr.DataArray(matrix, coords, ("token", "hidden"))
+    return shared
+
+
+def shared_neighbors(a, b, places, k=100):
+    """How many of a token's k nearest are the same in two models.
+
+    Source: Hyperpolyglot paper, figure 7. By chance it would be k² / (tokens − 1).
+
+    Parameters
+    ----------
+    a, b : array
+        (tokens, hidden) each, the same tokens.
+    places : array of int
+        Rows whose neighbours are compared.
+    k : int
+
+    Returns
+    -------
+    numpy.ndarray
+        int, 0 to k, one a place.
+    """
+    found = [knn(np.asarray(matrix), k, rows=places)[0] for matrix in (a, b)]
+    return np.array([len(np.intersect1d(*lists)) for lists in zip(*found, strict=True)], dtype=int)
+
+
+def canonical_correlations(a, b):
+    """Cosines of the canonical angles between the column spaces of two matrices.
+
+    Source: Hyperpolyglot paper, figure 8, which shows the first.
+
+    Parameters
+    ----------
+    a, b : array
+        (rows, width) each, the same rows, at least as many as the wider is wide.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, from the largest, 0 to 1; as many as the narrower is wide.
+
+    Raises
+    ------
+    ValueError
+        If the rows differ in number or are fewer than a width.
+    """
+    if len(a) != len(b) or len(a) < max(a.shape[1], b.shape[1]):
+        raise ValueError(
+            f"canonical angles of {a.shape} and {b.shape}: need the same rows, and at least as "
+            "many as the wider matrix has columns"
+        )
+    angles = subspace_angles(np.asarray(a, np.float64), np.asarray(b, np.float64))
+    return np.cos(angles)[::-1]
+
+
+def by_frequency(counts, values, parts=10, seed=0):
+    """A measure of tokens by how frequent they are, in parts of equal size by rank.
+
+    Source: Hyperpolyglot paper, figure 9 (deciles of mC4's counts).
+
+    Parameters
+    ----------
+    counts : pandas.Series
+        Occurrences by id.
+    values : pandas.Series
+        The measure by id; tokens in both are used.
+    parts : int
+    seed : int
+        Of the order of tokens equally frequent.
+
+    Returns
+    -------
+    pandas.DataFrame
+        part (1: the most frequent), tokens, least and greatest count, mean and sd of the measure.
+    """
+    table = pd.DataFrame({"count": counts, "value": values}).dropna()
+    if len(table) < parts:
+        raise ValueError(f"{len(table)} tokens are fewer than {parts} parts")
+    table = table.sample(frac=1, random_state=seed).sort_values(
+        "count", ascending=False, kind="stable"
+    )
+    table["part"] = 1 + np.arange(len(table)) * parts // len(table)
+    return table.groupby("part", as_index=False).agg(
+        tokens=("value", "size"), least=("count", "min"), greatest=("count", "max"),
+        mean=("value", "mean"), sd=("value", "std"),
+    )  # fmt: skip
