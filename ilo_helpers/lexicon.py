@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from .languages import language_table
+from .paths import PACKAGE
 from .tasks import CLDR_LACKS, cldr_names
-from .tokens import find_pieces
+from .tokens import MARK, find_pieces
 
 KINDS = ("territory", "language", "currency")
 #: Names a pair of languages must have in common to be scored.
@@ -83,16 +84,17 @@ def translation_retrieval(lexicon, pieces, rows, single=False, disjoint=False, a
     folded = lexicon.apply(lambda names: names.str.casefold())
     length = pieces.map(len)
     usable = (length == 1) if single else (length > 0)
+    sets = pieces.map(frozenset).to_dict("list")
+    once = {code: ~names.duplicated(keep=False).to_numpy() for code, names in folded.items()}
     script = language_table(list(lexicon))["script"]
     table, left_out = [], 0
     for source in lexicon:
         for target in lexicon.columns.drop(source):
             asked = usable[source] & usable[target] & (folded[source] != folded[target])
-            asked &= ~folded[target].duplicated(keep=False)
+            places = np.flatnonzero(asked.to_numpy() & once[target])
             if single or disjoint:
-                pairs = zip(pieces[source], pieces[target], strict=True)
-                asked &= np.array([set(a).isdisjoint(b) for a, b in pairs])
-            places = np.flatnonzero(asked)
+                apart = map(frozenset.isdisjoint, sets[source], sets[target])
+                places = places[np.fromiter(apart, bool, len(lexicon))[places]]
             if len(places) < LEAST:
                 left_out += 1
                 continue
@@ -117,3 +119,37 @@ def _means(rows, pieces):
         if ids:
             means[place] = matrix[np.searchsorted(known, ids)].mean(0)
     return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+
+
+def gloss(pieces, own=None):
+    """What tokens mean in English, and in which language, where known.
+
+    Parameters
+    ----------
+    pieces : list of str
+        Tokens as text; case and the mark for a space are disregarded.
+    own : path, optional
+        A CSV of your own glosses with columns piece, language and gloss; it comes first, then
+        ``glosses.csv`` (by hand, for the neighbours of the paper's words in the two packaged
+        models), then the names of :func:`load_lexicon`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        language and gloss (str), a row a piece; empty where not known. A name that several
+        languages spell alike is tagged with the first, in the paper's order.
+    """
+    columns = ["piece", "language", "gloss"]
+    lexicon = load_lexicon()
+    names = lexicon.melt(var_name="language", value_name="piece", ignore_index=False)
+    names["language"] = names["language"].map(language_table(list(lexicon))["name"])
+    names["gloss"] = lexicon["eng_Latn"].loc[names.index].values
+    files = [path for path in (own, PACKAGE / "glosses.csv") if path]
+    known = pd.concat(
+        [pd.read_csv(path, dtype=str, keep_default_na=False)[columns] for path in files]
+        + [names.loc[names["piece"] != "", columns]]
+    )
+    known.index = known.pop("piece").str.casefold()
+    known = known[~known.index.duplicated()]
+    wanted = [piece.replace(MARK, "").casefold() for piece in pieces]
+    return known.reindex(wanted, fill_value="").reset_index(drop=True)

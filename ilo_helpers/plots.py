@@ -4,13 +4,14 @@ Every function takes a table, returns a :class:`matplotlib.figure.Figure` and sh
 """
 
 import functools
+import itertools
 import json
 import platform
 from importlib.metadata import version
 
 import matplotlib.pyplot as plt
 import seaborn as sns
-from matplotlib import font_manager
+from matplotlib import font_manager, patheffects
 from matplotlib.ticker import MaxNLocator
 
 from .languages import BANDS, language_table
@@ -68,16 +69,29 @@ def save_figure(fig, name, table, params):
     pathlib.Path
         The picture, ``figures/<model>--<corpus>/<name>.png``; beside it ``.csv`` and ``.json``.
     """
+    picture = save_table(name, table, params).with_suffix(".png")
+    # no date or version inside the picture: the same figure is the same file
+    fig.savefig(picture, metadata={"Software": None})
+    plt.close(fig)
+    return picture
+
+
+def save_table(name, table, params):
+    """Save numbers with their settings, as :func:`save_figure` does, where there is no picture.
+
+    Returns
+    -------
+    pathlib.Path
+        ``figures/<model>--<corpus>/<name>.csv``; beside it ``.json``.
+    """
     folder = figures_dir(f"{slug(params['model'])}--{slug(params['corpus'])}")
-    table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    numbers = folder / f"{name}.csv"
+    table.to_csv(numbers, index=False, float_format="%.6g", lineterminator="\n")
     versions = {"python": platform.python_version()}
     versions |= {p: version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
     note = {"figure": name, "parameters": params, "versions": versions}
-    (folder / f"{name}.json").write_text(json.dumps(note, indent=1, default=str) + "\n")
-    # no date or version inside the picture: the same figure is the same file
-    fig.savefig(folder / f"{name}.png", metadata={"Software": None})
-    plt.close(fig)
-    return folder / f"{name}.png"
+    numbers.with_suffix(".json").write_text(json.dumps(note, indent=1, default=str) + "\n")
+    return numbers
 
 
 def bars_by_language(table, value, xlabel, title):
@@ -417,6 +431,179 @@ def scatter_languages(table, x, y, xlabel, ylabel, title):
                     textcoords="offset points")  # fmt: skip
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.legend(title="resources")
+    return fig
+
+
+#: Models side by side: Okabe-Ito, in the order they are named.
+MODEL_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+
+
+def _model_colors(models):
+    return dict(zip(models, itertools.cycle(MODEL_COLORS), strict=False))
+
+
+def ilo_by_depth(scores, title):
+    """Mean ILO, bridge and reach of several models by relative depth, 0 to 1.
+
+    ``scores`` has a column model; the shading spans the languages' quartiles.
+    """
+    depth = scores["layer"] / scores.groupby("model")["layer"].transform("max")
+    table = scores.assign(depth=depth)
+    colors = _model_colors(scores["model"].unique())
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.5), sharex=True, sharey=True)
+    for ax, (value, label) in zip(axes, SCORES.items(), strict=True):
+        sns.lineplot(
+            table, x="depth", y=value, hue="model", palette=colors, errorbar=("pi", 50),
+            err_kws={"alpha": 0.15}, marker="o", markersize=4, ax=ax, legend=ax is axes[0],
+        )  # fmt: skip
+        ax.set(title=label, xlabel="layer / number of layers", ylabel="", ylim=(0, 1))
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+def heatmaps(tables, title, label, vmax=None, fmt=".2f"):
+    """A panel a table, one scale of colour for all.
+
+    Parameters
+    ----------
+    tables : dict of pandas.DataFrame
+        By the panel's title; rows and columns are named as in the table, NaN is left white.
+    title, label : str
+        Of the figure and of its scale.
+    vmax : float, optional
+        End of the scale; default: the greatest value.
+    fmt : str
+        Of the numbers in the cells.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    vmax = vmax or max(table.max(axis=None) for table in tables.values())
+    rows, columns = next(iter(tables.values())).shape
+    size = (3 + (1.6 + 0.5 * columns) * len(tables), 1.8 + 0.34 * rows)
+    fig, axes = plt.subplots(1, len(tables), figsize=size, squeeze=False)
+    for ax, (name, table) in zip(axes[0], tables.items(), strict=True):
+        sns.heatmap(
+            table, vmin=0, vmax=vmax, cmap="viridis", annot=True, fmt=fmt, ax=ax,
+            annot_kws={"fontsize": 7}, cbar=ax is axes[0, -1], cbar_kws={"label": label},
+        )  # fmt: skip
+        ax.set(title=name)
+        ax.tick_params(axis="x", rotation=60)
+        ax.tick_params(axis="y", rotation=0)
+        ax.grid(visible=False)
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+def accuracy_by_label(table, title, xlabel="accuracy, one against the rest"):
+    """A dot for each label and model, with its spread over folds.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns label, model, accuracy and sd.
+    title, xlabel : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    order = table.groupby("label")["accuracy"].max().sort_values().index
+    places = {label: place for place, label in enumerate(order)}
+    fig, ax = plt.subplots(figsize=(7, 1.5 + 0.2 * len(order)))
+    for model, color in _model_colors(table["model"].unique()).items():
+        part = table[table["model"] == model]
+        y = part["label"].map(places)
+        ax.errorbar(part["accuracy"], y, xerr=part["sd"], fmt="o", color=color,
+                    markersize=4, label=model)  # fmt: skip
+    ax.axvline(0.5, color="black", linewidth=0.8)
+    ax.set_yticks(list(places.values()), list(places))
+    ax.set(xlabel=xlabel, title=title)
+    ax.legend(loc="lower left")
+    return fig
+
+
+def histogram(table, value, xlabel, title):
+    """Share of the tokens with each whole number, a step a model, a line at its mean.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns model and ``value`` (int).
+    value, xlabel, title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, ax = plt.subplots(figsize=(7, 3.5))
+    for model, color in _model_colors(table["model"].unique()).items():
+        numbers = table.loc[table["model"] == model, value]
+        share = numbers.value_counts(normalize=True).reindex(
+            range(1, table[value].max() + 1), fill_value=0
+        )
+        ax.step(share.index, share, where="mid", color=color, label=model)
+        ax.fill_between(share.index, share, step="mid", color=color, alpha=0.15)
+        ax.axvline(numbers.mean(), color=color, linestyle="--")
+    ax.set(xlabel=xlabel, ylabel="share of the tokens", title=title, ylim=(0, None))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend()
+    return fig
+
+
+def by_frequency(table, ylabel, title):
+    """Mean and standard deviation of a measure in each part by frequency, a line a model.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns model, part, mean and sd, as
+        :func:`ilo_helpers.token_geometry.by_frequency` returns them.
+    ylabel, title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, ax = plt.subplots(figsize=(7, 3.5))
+    for model, color in _model_colors(table["model"].unique()).items():
+        part = table[table["model"] == model]
+        ax.plot(part["part"], part["mean"], color=color, marker="o", label=model)
+        ax.fill_between(part["part"], part["mean"] - part["sd"], part["mean"] + part["sd"],
+                        color=color, alpha=0.12)  # fmt: skip
+    ax.set(xlabel="tenth of the tokens, from the most frequent", ylabel=ylabel, title=title)
+    ax.set_ylim(0, None)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend()
+    return fig
+
+
+def token_maps(points, title):
+    """A map of token embeddings a model, coloured and named by category (figure 1).
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        Columns model, x, y and category.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    models, categories = points["model"].unique(), sorted(points["category"].unique())
+    colors = dict(zip(categories, sns.husl_palette(len(categories), l=0.5), strict=True))
+    fig, axes = plt.subplots(1, len(models), squeeze=False, figsize=(5.2 * len(models), 4.8))
+    for ax, model in zip(axes[0], models, strict=True):
+        part = points[points["model"] == model]
+        ax.scatter(part["x"], part["y"], s=4, c=part["category"].map(colors), linewidths=0)
+        for category, center in part.groupby("category")[["x", "y"]].median().iterrows():
+            text = ax.annotate(category.capitalize(), center, fontsize=7, ha="center",
+                               color=colors[category], weight="bold")  # fmt: skip
+            text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="white")])
+        ax.set(title=model, xticks=[], yticks=[])
+    fig.suptitle(title, x=0.01, ha="left")
     return fig
 
 

@@ -211,17 +211,22 @@ def shared_rows(embeddings, pieces):
     ValueError
         If the models share no token.
     """
-    tables = {name: of[of != ""].drop_duplicates() for name, of in pieces.items()}
-    first = next(iter(tables.values()))
-    common = first[np.logical_and.reduce([first.isin(table) for table in tables.values()])]
-    if common.empty:
-        raise ValueError(f"{' and '.join(tables)} share no token")
+    # of equal texts (a byte-level vocabulary may spell one in two ways) the first counts
+    ids = {
+        name: {piece: place for place, piece in reversed([*of.items()]) if piece}
+        for name, of in pieces.items()
+    }
+    first, *others = ids.values()
+    common = [piece for piece in reversed(first) if all(piece in other for other in others)]
+    if not common:
+        raise ValueError(f"{' and '.join(ids)} share no token")
     shared = {}
-    for name, table in tables.items():
-        ids = pd.Series(table.index, table).loc[common.values]
-        matrix = embeddings[name].values[np.searchsorted(embeddings[name]["id"].values, ids)]
-        coords = {"token": common.values, "id": ("token", ids.values)}
-        shared[name] = xr.DataArray(matrix, coords, ("token", "hidden"))
+    for name, place in ids.items():
+        wanted = [place[piece] for piece in common]
+        known = embeddings[name]["id"].values
+        coords = {"token": common, "id": ("token", wanted)}
+        rows = embeddings[name].values[np.searchsorted(known, wanted)]
+        shared[name] = xr.DataArray(rows, coords, ("token", "hidden"))
     return shared
 
 

@@ -188,15 +188,15 @@ def vocabulary_overlap(categories):
         Undecodable tokens are not compared. Which of the two sizes the paper divides by is not
         known to us: the smaller or the larger share can be had from (a, b) and (b, a).
     """
-    pieces = {
-        name: table[table["piece"] != ""].drop_duplicates("piece").set_index("piece")["category"]
+    category_of = {
+        name: {p: c for p, c in zip(table["piece"], table["category"], strict=True) if p}
         for name, table in categories.items()
     }
     rows = []
-    for a, of_a in pieces.items():
-        for b, of_b in pieces.items():
-            both = of_a[of_a.index.isin(of_b.index)]
-            non_latin = float((both != "LATIN").mean()) if len(both) else 0.0
+    for a, of_a in category_of.items():
+        for b, of_b in category_of.items():
+            both = of_a.keys() & of_b.keys()
+            non_latin = sum(of_a[piece] != "LATIN" for piece in both) / max(1, len(both))
             rows.append((a, b, len(both), len(both) / len(of_a), non_latin))
     return pd.DataFrame(rows, columns=["a", "b", "shared", "share", "non_latin"])
 

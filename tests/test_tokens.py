@@ -1,16 +1,17 @@
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models
+from conftest import table
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from ilo_helpers import load_model
-from ilo_helpers.neighbors import knn
 from ilo_helpers.tokens import (
-    canonical_correlations,
+    find_pieces,
     load_token_embeddings,
     token_categories,
+    token_counts,
+    token_languages,
     vocabulary_overlap,
 )
 
@@ -45,20 +46,20 @@ def test_categories_of_hand_made_tokens():
 
 def test_byte_level_tokens_are_decoded_and_halves_of_a_character_set_apart():
     # 'Ġ' is a space and 'Ð¿' the two bytes of 'п' in the byte-level alphabet
-    table = token_categories(tokenizer_of(["<unk>", "Ġab", "Ð¿", "Ð"], True), parity=False)
-    assert table["piece"].tolist() == ["<unk>", "▁ab", "п", ""]
-    assert table["category"].tolist() == ["SPECIAL", "LATIN", "CYRILLIC", "UNDECODABLE"]
+    found = token_categories(tokenizer_of(["<unk>", "Ġab", "Ð¿", "Ð"], True), parity=False)
+    assert found["piece"].tolist() == ["<unk>", "▁ab", "п", ""]
+    assert found["category"].tolist() == ["SPECIAL", "LATIN", "CYRILLIC", "UNDECODABLE"]
 
 
 def test_overlap_compares_texts_not_spellings():
     sentencepiece = token_categories(tokenizer_of(["<unk>", "▁ab", "п", "x"]))
     byte_level = token_categories(tokenizer_of(["<unk>", "Ġab", "Ð¿", "Ð", "Ñ", "z"], True))
-    table = vocabulary_overlap({"s": sentencepiece, "b": byte_level}).set_index(["a", "b"])
+    found = vocabulary_overlap({"s": sentencepiece, "b": byte_level}).set_index(["a", "b"])
     # <unk>, ▁ab and п of 4, and of 4 that are text
-    assert table.loc[("s", "b"), ["shared", "share"]].tolist() == [3, 0.75]
-    assert table.loc[("b", "s"), ["shared", "share"]].tolist() == [3, 0.75]
-    assert table.loc[("s", "b"), "non_latin"] == pytest.approx(1 / 3)
-    assert table.loc[("b", "b"), "share"] == 1
+    assert found.loc[("s", "b"), ["shared", "share"]].tolist() == [3, 0.75]
+    assert found.loc[("b", "s"), ["shared", "share"]].tolist() == [3, 0.75]
+    assert found.loc[("s", "b"), "non_latin"] == pytest.approx(1 / 3)
+    assert found.loc[("b", "b"), "share"] == 1
     none = vocabulary_overlap({"a": sentencepiece[1:2], "b": sentencepiece[2:]})
     assert none.loc[1, ["shared", "share", "non_latin"]].tolist() == [0, 0, 0]
 
@@ -104,30 +105,35 @@ def test_vocabulary_and_matrix_that_do_not_match(tiny, tmp_path):
         load_token_embeddings(tmp_path / "short")
 
 
-def test_canonical_correlations_in_closed_form():
-    rng = np.random.default_rng(0)
-    q, _ = np.linalg.qr(rng.normal(size=(50, 6)))
-    a, rest = q[:, :3], q[:, 3:]
-    mixed = rng.normal(size=(3, 3))
-    np.testing.assert_allclose(canonical_correlations(a, a @ mixed), 1, atol=1e-12)
-    np.testing.assert_allclose(canonical_correlations(a, rest), 0, atol=1e-12)
-    angles = np.array([0.2, 0.7, 1.1])
-    turned = a * np.cos(angles) + rest * np.sin(angles)
-    np.testing.assert_allclose(canonical_correlations(a, turned), np.cos(angles), atol=1e-12)
-    assert len(canonical_correlations(a, turned[:, :2])) == 2
-    with pytest.raises(ValueError, match="need the same rows"):
-        canonical_correlations(a, rest[:40])
+def test_embeddings_that_are_no_tokens(tiny, monkeypatch):
+    lm = load_model(tiny("llama"))
+    monkeypatch.setattr("ilo_helpers.tokens._find_tensor", lambda lm: None)
+
+    def none():
+        raise NotImplementedError
+
+    monkeypatch.setattr(lm.model, "get_input_embeddings", none)
+    with pytest.raises(ValueError, match="tiny-llama.*has no token-embedding matrix"):
+        load_token_embeddings(lm)
 
 
-def test_neighbours_of_some_rows_are_those_of_all():
-    points = np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32)
-    points[7] = points[300]  # ties
-    rows = np.array([399, 0, 7, 300, 150])
-    everything, some = knn(points, 12), knn(points, 12, rows=rows)
-    for whole, part in zip(everything, some, strict=True):
-        np.testing.assert_array_equal(whole[rows], part)
-    unit = points.astype(np.float64) / np.linalg.norm(points.astype(np.float64), axis=1)[:, None]
-    distance = 1 - unit[rows] @ unit.T
-    distance[np.arange(5), rows] = np.inf
-    brute = pd.DataFrame(np.sort(distance, axis=1)[:, :12])
-    np.testing.assert_allclose(some[1], brute, atol=1e-6)
+def test_counts_and_languages_of_tokens():
+    tokenizer = tokenizer_of(["<unk>", "das", "the", "in", "once"])
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    corpus = table({"deu_Latn": ["das in", "das das"], "eng_Latn": ["the in", "the once"]})
+    counts = token_counts(tokenizer, corpus)
+    assert counts.loc[[1, 2, 3, 4]].to_numpy().tolist() == [[3, 0], [0, 2], [1, 1], [0, 1]]
+    found = token_languages(counts)
+    assert found.to_dict() == {1: "deu_Latn", 2: "eng_Latn"}  # 'in' is of both, 'once' too rare
+    assert set(token_languages(counts, share=0.5).index) == {1, 2, 3}
+
+
+def test_pieces_of_words_as_in_running_text():
+    e5 = load_model("multilingual-e5-small").tokenizer
+    gemma = load_model("gemma-3-270m").tokenizer
+    words = ["när", "アメリカ", "miliki", ""]
+    cut = [e5.convert_ids_to_tokens(ids) for ids in find_pieces(e5, words)]
+    assert cut == [["▁när"], ["アメリカ"], ["▁miliki"], []]  # the lone mark is dropped
+    cut = [gemma.convert_ids_to_tokens(ids) for ids in find_pieces(gemma, words)]
+    assert cut == [["▁när"], ["▁アメリカ"], ["▁mil", "iki"], []]
+    assert find_pieces(e5, []) == []

@@ -1,0 +1,83 @@
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from ilo_helpers import lexicon
+from ilo_helpers.lexicon import gloss, load_lexicon, translation_retrieval
+
+
+def planted():
+    """30 items in two languages, one token each, and their rows."""
+    rng = np.random.default_rng(0)
+    meanings = rng.normal(size=(30, 16))
+    rows = np.concatenate([meanings, meanings + 0.01 * rng.normal(size=(30, 16))])
+    names = pd.DataFrame(
+        {"eng_Latn": [f"e{i}" for i in range(30)], "rus_Cyrl": [f"r{i}" for i in range(30)]}
+    )
+    pieces = pd.DataFrame(
+        {"eng_Latn": [[i] for i in range(30)], "rus_Cyrl": [[30 + i] for i in range(30)]}
+    )
+    return names, pieces, rows
+
+
+def table(rows):
+    rows = np.asarray(rows, np.float32)
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return xr.DataArray(rows, {"id": ("token", np.arange(len(rows)))}, ("token", "hidden"))
+
+
+def test_planted_translations_are_found_and_unrelated_ones_are_not():
+    names, pieces, rows = planted()
+    for kind in ({}, {"single": True}, {"disjoint": True}):
+        found = translation_retrieval(names, pieces, table(rows), **kind)
+        assert found["names"].tolist() == [30, 30] and (found["p@1"] == 1).all()
+    assert found["chance@5"].tolist() == [5 / 30] * 2
+    assert found["target_script"].tolist() == ["Cyrillic", "Latin"]
+    rows[30:] = rows[30:][::-1]  # every translation is another item's
+    assert (translation_retrieval(names, pieces, table(rows))["p@1"] == 0).all()
+    rows[:] = 1  # all alike: ties count against, nothing is found
+    assert (translation_retrieval(names, pieces, table(rows))["p@10"] == 0).all()
+
+
+def test_what_is_not_asked_about():
+    names, pieces, rows = planted()
+    names.loc[0, "rus_Cyrl"] = names.loc[0, "eng_Latn"].upper()  # a copy
+    names.loc[1:2, "rus_Cyrl"] = "twice"  # one name for two items: ambiguous as an answer
+    names.loc[3, "rus_Cyrl"], pieces.at[3, "rus_Cyrl"] = "", []  # no such name
+    pieces.at[4, "rus_Cyrl"] = [34, 4]  # two pieces, one that of its translation
+    size = {}
+    for name, kind in {"all": {}, "one": {"single": True}, "apart": {"disjoint": True}}.items():
+        found = translation_retrieval(names, pieces, table(rows), **kind)
+        size[name] = found.set_index("source")["names"].to_dict()
+    assert size["all"] == {"eng_Latn": 26, "rus_Cyrl": 28}
+    assert size["one"] == size["apart"] == {"eng_Latn": 25, "rus_Cyrl": 27}
+    few = translation_retrieval(names[:15], pieces[:15], table(rows))
+    assert few.empty and few.attrs["pairs_left_out"] == 2
+
+
+def test_mean_of_pieces_by_id():
+    rows = table(np.eye(4)).assign_coords(id=("token", [3, 5, 6, 9]))
+    means = lexicon._means(rows, [[3], [5, 9], [], [6, 6]])
+    half = 0.5**0.5
+    expected = [[1, 0, 0, 0], [0, half, 0, half], [0, 0, 0, 0], [0, 0, 1, 0]]
+    np.testing.assert_allclose(means, expected, atol=1e-6)
+
+
+def test_cldr_lexicon():
+    names = load_lexicon()
+    japan = names.loc["territory/JP"]
+    assert (len(japan), japan["eng_Latn"], japan["jpn_Jpan"]) == (27, "Japan", "日本")
+    assert load_lexicon(["eng_Latn", "ban_Latn", "deu_Latn"]).columns.tolist() == [
+        "eng_Latn", "deu_Latn",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="a lexicon needs two languages"):
+        load_lexicon(["eng_Latn", "ban_Latn"])
+
+
+def test_glosses(tmp_path):
+    (tmp_path / "own.csv").write_text("piece,language,gloss\nxyz,mine,something\n")
+    found = gloss(["▁När", "Japan", "アメリカ", "xyz", "unheard"], tmp_path / "own.csv")
+    assert found["language"].tolist()[0] == "Swedish" and found["gloss"].tolist() == [
+        "when", "Japan", "America", "something", "",
+    ]  # fmt: skip
