@@ -481,7 +481,7 @@ def heatmaps(tables, title, label, vmax=None, fmt=".2f"):
     """
     vmax = vmax or max(table.max(axis=None) for table in tables.values())
     rows, columns = next(iter(tables.values())).shape
-    size = (3 + (1.6 + 0.5 * columns) * len(tables), 1.8 + 0.34 * rows)
+    size = (3 + (1.6 + 0.5 * columns) * len(tables), 2.2 + 0.4 * rows)
     fig, axes = plt.subplots(1, len(tables), figsize=size, squeeze=False)
     for ax, (name, table) in zip(axes[0], tables.items(), strict=True):
         sns.heatmap(
@@ -519,8 +519,9 @@ def accuracy_by_label(table, title, xlabel="accuracy, one against the rest"):
                     markersize=4, label=model)  # fmt: skip
     ax.axvline(0.5, color="black", linewidth=0.8)
     ax.set_yticks(list(places.values()), list(places))
-    ax.set(xlabel=xlabel, title=title)
-    ax.legend(loc="lower left")
+    ax.set(xlabel=xlabel)
+    fig.suptitle(title, x=0.01, ha="left")
+    fig.legend(loc="outside lower right", ncols=2)
     return fig
 
 
@@ -593,16 +594,19 @@ def token_maps(points, title):
     matplotlib.figure.Figure
     """
     models, categories = points["model"].unique(), sorted(points["category"].unique())
-    colors = dict(zip(categories, sns.husl_palette(len(categories), l=0.5), strict=True))
-    fig, axes = plt.subplots(1, len(models), squeeze=False, figsize=(5.2 * len(models), 4.8))
+    palettes = [sns.husl_palette(len(categories), l=lightness) for lightness in (0.4, 0.7)]
+    # neighbours on the colour circle differ in lightness too
+    colors = {name: palettes[i % 2][i] for i, name in enumerate(categories)}
+    fig, axes = plt.subplots(1, len(models), squeeze=False, figsize=(5 * len(models) + 1.5, 4.6))
     for ax, model in zip(axes[0], models, strict=True):
         part = points[points["model"] == model]
-        ax.scatter(part["x"], part["y"], s=4, c=part["category"].map(colors), linewidths=0)
+        ax.scatter(part["x"], part["y"], s=5, c=part["category"].map(colors), linewidths=0)
         for category, center in part.groupby("category")[["x", "y"]].median().iterrows():
-            text = ax.annotate(category.capitalize(), center, fontsize=7, ha="center",
-                               color=colors[category], weight="bold")  # fmt: skip
+            text = ax.annotate(category.capitalize(), center, fontsize=8, ha="center")
             text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="white")])
         ax.set(title=model, xticks=[], yticks=[])
+    handles = [plt.Line2D([], [], marker="o", linestyle="", color=c) for c in colors.values()]
+    fig.legend(handles, colors, loc="outside right center")
     fig.suptitle(title, x=0.01, ha="left")
     return fig
 
