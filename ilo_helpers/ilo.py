@@ -91,6 +91,35 @@ def neighbor_languages(neighbors):
     return neighbors["index"] // neighbors.sizes["sentence"]
 
 
+def neighbor_kinds(neighbors, k=5):
+    """What the neighbours of a language's sentences are (our definition).
+
+    Parameters
+    ----------
+    neighbors : xarray.Dataset
+    k : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a layer and language: layer, language, own (share of the k neighbours that are of
+        the sentence's own language), translation (its own translations) and other (other
+        sentences of other languages); the three sum to 1.
+    """
+    index = neighbors["index"].values[..., :k]
+    languages, sentences = index.shape[1:3]
+    own = index // sentences == np.arange(languages)[:, None, None]
+    translation = ~own & (index % sentences == np.arange(sentences)[:, None])
+    shares = {
+        "own": own.mean((2, 3)),
+        "translation": translation.mean((2, 3)),
+        "other": (~own & ~translation).mean((2, 3)),
+    }
+    layer, language = np.meshgrid(neighbors.layer, neighbors.language, indexing="ij")
+    table = {"layer": layer, "language": language} | shares
+    return pd.DataFrame({name: values.ravel() for name, values in table.items()})
+
+
 def other_languages(index, k):
     """How many distinct other languages lie among the first neighbours, for every k at once.
 

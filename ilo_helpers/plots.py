@@ -10,8 +10,11 @@ import platform
 from importlib.metadata import version
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib import font_manager, patheffects
+from matplotlib.colors import PowerNorm
 from matplotlib.ticker import MaxNLocator
 
 from .languages import BANDS, language_table
@@ -34,6 +37,8 @@ FAMILY_COLORS = {
     "Atlantic-Congo": "#B8723B",
     "unknown": "#999999",
 }
+#: Models side by side: Okabe-Ito, in the order they are named.
+MODEL_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 SCORES = {"ilo": "ILO", "bridge": "bridge B", "reach": "reach R"}
 
 
@@ -247,18 +252,27 @@ def ablation(table, title):
     return fig
 
 
-def maps(points, hue, title, colors=None):
+def alternating(values):
+    """A colour for each value, from round the colour circle, neighbours unlike in lightness."""
+    palettes = [sns.husl_palette(len(values), l=lightness) for lightness in (0.4, 0.7)]
+    return {value: palettes[place % 2][place] for place, value in enumerate(values)}
+
+
+def maps(points, hue, title, colors=None, threads=()):
     """2-D maps of the sentence vectors: a row a method, a column a layer (figure a).
 
     Parameters
     ----------
     points : pandas.DataFrame
-        Columns method, layer, x, y and ``hue``.
+        Columns method, layer, language, sentence, x, y and ``hue``.
     hue : str
-        ``"family"``, ``"resource_band"``, ``"language"`` …
+        ``"family"``, ``"script"``, ``"language"`` … Languages get their codes at the median of
+        their points instead of a legend: nobody tells 31 colours apart.
     title : str
     colors : dict, optional
         Colour of each value of ``hue``.
+    threads : sequence of str
+        Sentences whose translations are joined by thin lines, to their median.
 
     Returns
     -------
@@ -266,23 +280,178 @@ def maps(points, hue, title, colors=None):
     """
     methods, layers = points["method"].unique(), points["layer"].unique()
     values = list(points[hue].unique())
-    colors = colors or dict(zip(values, sns.husl_palette(len(values), l=0.55), strict=True))
-    direct = hue == "language"  # nobody tells 31 colours apart: names at the centres instead
+    colors = colors or alternating(values)
+    direct = hue == "language"
     fig, axes = plt.subplots(
         len(methods), len(layers), squeeze=False,
         figsize=(3.6 * len(layers) + 2 * (not direct), 3.2 * len(methods)),
     )  # fmt: skip
     for (method, layer), part in points.groupby(["method", "layer"], sort=False, observed=True):
         ax = axes[list(methods).index(method), list(layers).index(layer)]
-        ax.scatter(part["x"], part["y"], s=5, c=part[hue].map(colors), linewidths=0)
+        for sentence in threads:
+            ends = part.loc[part["sentence"] == sentence, ["x", "y"]]
+            for _, end in ends.iterrows():
+                ax.plot(*zip(ends.median(), end, strict=True), color="0.4", linewidth=0.4)
+        ax.scatter(part["x"], part["y"], s=5, c=part[hue].map(colors), linewidths=0, zorder=2)
         ax.set(title=f"{method}, layer {layer}", xticks=[], yticks=[])
-        for code, center in part.groupby(hue)[["x", "y"]].median().iterrows() if direct else ():
-            ax.annotate(code[:3], center, fontsize=8, color="black", ha="center", va="bottom")
+        if direct:
+            _name_languages(ax, part)
     if not direct:
         shown = [value for value in colors if value in values]
         handles = [plt.Line2D([], [], marker="o", linestyle="", color=colors[v]) for v in shown]
         fig.legend(handles, shown, loc="outside right center")
     fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+def _name_languages(ax, part):
+    """Codes at the median of each language's points, moved apart where they overlap."""
+    from adjustText import adjust_text
+
+    halo = [patheffects.withStroke(linewidth=2, foreground="white")]
+    names = [
+        ax.text(*center, code[:3], fontsize=8, ha="center", va="center", path_effects=halo)
+        for code, center in part.groupby("language")[["x", "y"]].median().iterrows()
+    ]
+    adjust_text(names, ax=ax, expand=(1.05, 1.1), time_lim=0.5, iter_lim=200)
+
+
+def panels_by_layer(table, values, title, hue=None, colors=None):
+    """A panel for each of several measures by layer.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns layer, those of ``values`` and, if named, ``hue``; one row a layer and hue.
+    values : dict
+        Panel title of each column drawn.
+    title : str
+    hue : str, optional
+        A line for each of its values.
+    colors : dict, optional
+        Colour of each value of ``hue``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    parts = dict(list(table.groupby(hue, sort=False))) if hue else {None: table}
+    colors = colors or dict(zip(parts, itertools.cycle(MODEL_COLORS), strict=False))
+    columns = min(len(values), 3)
+    rows = -(-len(values) // columns)
+    fig, axes = plt.subplots(
+        rows, columns, figsize=(3.7 * columns, 2.9 * rows + 0.5), sharex=True, squeeze=False
+    )
+    for ax, (value, name) in zip(axes.flat, values.items(), strict=False):
+        for kind, part in parts.items():
+            ax.plot(part["layer"], part[value], color=colors[kind], marker="o", markersize=3,
+                    label=kind)  # fmt: skip
+        ax.set(title=name, ylim=(min(0, table[value].min()), None))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for ax in axes.flat[len(values) :]:
+        ax.set_visible(False)
+    for ax in axes[-1]:
+        ax.set_xlabel("layer (0 = token embeddings)")
+    if hue:
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        fig.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+def rates_between_languages(ratio, title):
+    """Who neighbours whom at one layer: a clustered heat map, families and scripts at its side.
+
+    Parameters
+    ----------
+    ratio : xarray.DataArray
+        (language, neighbor_language), of :func:`ilo_helpers.fragments.language_rates`; the
+        diagonal is left out.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    codes = ratio["language"].values.tolist()
+    table = language_table(codes)
+    values = ratio.values.copy()
+    np.fill_diagonal(values, 0)
+    distance = 1 / (1 + (values + values.T) / 2)  # languages that meet often are near
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
+    labels = [language_label(code) for code in codes]
+    palettes = {
+        "family": FAMILY_COLORS,
+        "script": alternating(list(dict.fromkeys(table["script"]))),
+    }
+    sides = pd.DataFrame({name: table[name].map(colors) for name, colors in palettes.items()})
+    grid = sns.clustermap(
+        pd.DataFrame(values, labels, [code[:3] for code in codes]),
+        mask=np.eye(len(codes), dtype=bool), row_linkage=tree, col_linkage=tree,
+        row_colors=sides.set_index(pd.Index(labels)), cmap="viridis", vmin=0,
+        norm=PowerNorm(0.5, vmin=0, vmax=max(1, values.max())),
+        figsize=(10, 2.5 + 0.24 * len(codes)), xticklabels=1, yticklabels=1,
+        dendrogram_ratio=(0.1, 0.08), cbar_pos=(0.01, 0.86, 0.02, 0.1),
+        cbar_kws={"label": "times chance"},
+    )  # fmt: skip
+    grid.ax_heatmap.grid(visible=False)
+    grid.ax_heatmap.set(xlabel="language of the neighbour", ylabel="")
+    entries = [
+        (name, color) for side, colors in palettes.items() for name, color in colors.items()
+        if name in set(table[side])
+    ]  # fmt: skip
+    handles = [plt.Rectangle((0, 0), 1, 1, color=color) for _, color in entries]
+    grid.figure.legend(
+        handles, [name for name, _ in entries], fontsize=7, ncols=6, loc="upper center",
+        bbox_to_anchor=(0.55, 0.0), title="families, then scripts (left and right strip)",
+    )  # fmt: skip
+    grid.figure.suptitle(title, x=0.01, y=1.02, ha="left")
+    return grid.figure
+
+
+def interactive_map(points, text, title, path):
+    """A map for the browser: hovering shows a sentence, its language and its English counterpart.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        Columns language, sentence, x, y and family.
+    text : pandas.DataFrame
+        The corpus; sentences are cut to 80 characters.
+    title : str
+    path : path
+        Of the HTML file; it loads plotly's script from the network.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    import plotly.express as px
+
+    home = "eng_Latn" if "eng_Latn" in text else text.columns[0]
+    short = text.apply(lambda column: column.str.slice(0, 80))
+    table = points.assign(
+        text=[short.at[s, code] for s, code in zip(points["sentence"], points["language"], strict=True)],
+        english=points["sentence"].map(short[home]),
+        name=points["language"].map(language_table(list(text.columns))["name"]),
+    ).round({"x": 2, "y": 2})  # fmt: skip
+    fig = px.scatter(
+        table, x="x", y="y", color="family", color_discrete_map=FAMILY_COLORS, title=title,
+        custom_data=["name", "sentence", "text", "english"], width=900, height=650,
+    )  # fmt: skip
+    fig.update_traces(
+        marker_size=5,
+        hovertemplate="%{customdata[0]}, %{customdata[1]}<br>%{customdata[2]}"
+        "<br><i>%{customdata[3]}</i><extra></extra>",
+    )
+    fig.update_layout(template="simple_white", hoverlabel_align="left")
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    fig.write_html(path, include_plotlyjs="cdn", div_id="map")
     return fig
 
 
@@ -432,10 +601,6 @@ def scatter_languages(table, x, y, xlabel, ylabel, title):
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.legend(title="resources")
     return fig
-
-
-#: Models side by side: Okabe-Ito, in the order they are named.
-MODEL_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
 
 def _model_colors(models):
@@ -594,9 +759,7 @@ def token_maps(points, title):
     matplotlib.figure.Figure
     """
     models, categories = points["model"].unique(), sorted(points["category"].unique())
-    palettes = [sns.husl_palette(len(categories), l=lightness) for lightness in (0.4, 0.7)]
-    # neighbours on the colour circle differ in lightness too
-    colors = {name: palettes[i % 2][i] for i, name in enumerate(categories)}
+    colors = alternating(categories)
     fig, axes = plt.subplots(1, len(models), squeeze=False, figsize=(5 * len(models) + 1.5, 4.6))
     for ax, model in zip(axes[0], models, strict=True):
         part = points[points["model"] == model]

@@ -18,9 +18,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FILES = (".png", ".csv", ".json")
 ORDER = (
-    "paths packaged languages corpora models stores activations neighbors ilo fragments alignment "
-    "statistics tasks objectives evaluation finetuning experiments tokens token_geometry lexicon "
-    "plots reproduce"
+    "paths packaged languages corpora models stores activations neighbors ilo fragments maps "
+    "alignment statistics tasks objectives evaluation finetuning experiments tokens token_geometry "
+    "lexicon plots reproduce"
 ).split()
 
 
