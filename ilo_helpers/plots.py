@@ -81,6 +81,11 @@ def save_figure(fig, name, table, params):
     return picture
 
 
+def figures_folder(params):
+    """Folder of a setting's figures, ``figures/<model>--<corpus>/``."""
+    return figures_dir(f"{slug(params['model'])}--{slug(params['corpus'])}")
+
+
 def save_table(name, table, params):
     """Save numbers with their settings, as :func:`save_figure` does, where there is no picture.
 
@@ -89,8 +94,7 @@ def save_table(name, table, params):
     pathlib.Path
         ``figures/<model>--<corpus>/<name>.csv``; beside it ``.json``.
     """
-    folder = figures_dir(f"{slug(params['model'])}--{slug(params['corpus'])}")
-    numbers = folder / f"{name}.csv"
+    numbers = figures_folder(params) / f"{name}.csv"
     table.to_csv(numbers, index=False, float_format="%.6g", lineterminator="\n")
     versions = {"python": platform.python_version()}
     versions |= {p: version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
@@ -313,7 +317,7 @@ def _name_languages(ax, part):
         ax.text(*center, code[:3], fontsize=8, ha="center", va="center", path_effects=halo)
         for code, center in part.groupby("language")[["x", "y"]].median().iterrows()
     ]
-    adjust_text(names, ax=ax, expand=(1.05, 1.1), time_lim=0.5, iter_lim=200)
+    adjust_text(names, ax=ax, expand=(1.05, 1.1), iter_lim=100)
 
 
 def panels_by_layer(table, values, title, hue=None, colors=None):
@@ -389,15 +393,16 @@ def rates_between_languages(ratio, title):
         "script": alternating(list(dict.fromkeys(table["script"]))),
     }
     sides = pd.DataFrame({name: table[name].map(colors) for name, colors in palettes.items()})
-    grid = sns.clustermap(
-        pd.DataFrame(values, labels, [code[:3] for code in codes]),
-        mask=np.eye(len(codes), dtype=bool), row_linkage=tree, col_linkage=tree,
-        row_colors=sides.set_index(pd.Index(labels)), cmap="viridis", vmin=0,
-        norm=PowerNorm(0.5, vmin=0, vmax=max(1, values.max())),
-        figsize=(10, 2.5 + 0.24 * len(codes)), xticklabels=1, yticklabels=1,
-        dendrogram_ratio=(0.1, 0.08), cbar_pos=(0.01, 0.86, 0.02, 0.1),
-        cbar_kws={"label": "times chance"},
-    )  # fmt: skip
+    with plt.rc_context({"figure.constrained_layout.use": False}):  # clustermap has its own
+        grid = sns.clustermap(
+            pd.DataFrame(values, labels, [code[:3] for code in codes]),
+            mask=np.eye(len(codes), dtype=bool), row_linkage=tree, col_linkage=tree,
+            row_colors=sides.set_index(pd.Index(labels)), cmap="viridis", vmin=0,
+            norm=PowerNorm(0.5, vmin=0, vmax=max(1, values.max())),
+            figsize=(10, 2.5 + 0.24 * len(codes)), xticklabels=1, yticklabels=1,
+            dendrogram_ratio=(0.1, 0.08), cbar_pos=(0.9, 0.9, 0.02, 0.08),
+            cbar_kws={"label": "times chance"},
+        )  # fmt: skip
     grid.ax_heatmap.grid(visible=False)
     grid.ax_heatmap.set(xlabel="language of the neighbour", ylabel="")
     entries = [
@@ -435,7 +440,7 @@ def interactive_map(points, text, title, path):
     home = "eng_Latn" if "eng_Latn" in text else text.columns[0]
     short = text.apply(lambda column: column.str.slice(0, 80))
     table = points.assign(
-        text=[short.at[s, code] for s, code in zip(points["sentence"], points["language"], strict=True)],
+        text=[short.at[row.sentence, row.language] for row in points.itertuples()],
         english=points["sentence"].map(short[home]),
         name=points["language"].map(language_table(list(text.columns))["name"]),
     ).round({"x": 2, "y": 2})  # fmt: skip
