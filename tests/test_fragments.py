@@ -1,0 +1,217 @@
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from conftest import world
+
+from ilo_helpers import ilo_scores, nearest_neighbors
+from ilo_helpers.fragments import (
+    describe_fragments,
+    find_fragments,
+    group_agreement,
+    language_rates,
+    neighbor_graph,
+    remove_offsets,
+    shared_region,
+    structure_by_layer,
+)
+from ilo_helpers.ilo import neighbor_kinds
+
+CODES = ["eng_Latn", "deu_Latn", "rus_Cyrl", "ukr_Cyrl"]
+
+
+def lists(index, languages):
+    """Neighbours made by hand: index (language, sentence, neighbor) of one layer."""
+    index = np.asarray(index, np.int32)[None]
+    coords = {
+        "layer": [0], "language": languages, "sentence": [f"s{i}" for i in range(index.shape[2])],
+        "neighbor": range(index.shape[3]),
+    }  # fmt: skip
+    return xr.Dataset({"index": (tuple(coords), index)}, coords)
+
+
+def rows_of_points(*starts):
+    """A language each: twelve sentences in a row, one apart, from a starting place on."""
+    values = np.add.outer(starts, np.arange(12.0))[..., None] * [1.0, 0.0]
+    return world(values[None], ["eng_Latn", "deu_Latn", "rus_Cyrl"])
+
+
+def test_three_blobs_are_three_fragments_and_a_bridge_joins_two():
+    apart = nearest_neighbors(rows_of_points(0, 50, 100), k=2, metric="euclidean")
+    # tau = 2: no list holds two other languages, so the shared region is empty
+    table = describe_fragments(find_fragments(apart, 0, k=2, tau=2))
+    assert table["size"].to_dict() == {1: 12, 2: 12, 3: 12}
+    assert table["languages"].tolist() == [1, 1, 1] and (table["entropy"] == 0).all()
+    assert table["language"].tolist() == ["eng_Latn", "deu_Latn", "rus_Cyrl"]
+    assert table["script"].tolist() == ["Latin", "Latin", "Cyrillic"]
+    touching = nearest_neighbors(rows_of_points(0, 12, 100), k=2, metric="euclidean")
+    table = describe_fragments(find_fragments(touching, 0, k=2, tau=2))
+    assert table["size"].to_dict() == {1: 24, 2: 12}
+    assert table.loc[1, "entropy"] == 1 and table.loc[1, "language_share"] == 0.5  # one bit
+
+
+def test_the_shared_region_is_bridge_and_is_taken_out():
+    # language 0: sentence 0 is near one of each other language, sentence 1 near its own
+    near = lists([[[2, 4], [0, 2]], [[3, 0], [2, 0]], [[5, 0], [4, 0]]], CODES[:3])
+    shared = shared_region(near, k=2, tau=2)
+    assert shared.values.tolist() == [[[True, False], [False, False], [False, False]]]
+    scores = ilo_scores(near, k=2, tau=2)
+    np.testing.assert_allclose(shared.mean("sentence").values.ravel(), scores["bridge"])
+    found = find_fragments(near, 0, k=2, tau=2)
+    assert found["fragment"].tolist()[0] == 0
+    # without sentence 0 the rest is 1–2, 2–3 and 4–5
+    groups = found[found["fragment"] > 0].groupby("fragment").groups.values()
+    assert [list(group) for group in groups] == [[1, 2, 3], [4, 5]]
+
+
+def test_mutual_links_are_those_that_go_both_ways():
+    near = lists([[[1], [2]], [[1], [0]]], CODES[:2])
+    graph = neighbor_graph(near, 0, k=1).toarray()
+    assert np.argwhere(graph).tolist() == [[0, 1], [1, 2], [2, 1], [3, 0]]
+    mutual = neighbor_graph(near, 0, k=1, mutual=True).toarray()
+    assert np.argwhere(mutual).tolist() == [[1, 2], [2, 1]]
+    crowds = lists([[[1], [0], [0]], [[4], [3], [4]]], CODES[:2])
+    either, both = (find_fragments(crowds, 0, 1, 1, mutual) for mutual in (False, True))
+    assert either["fragment"].tolist() == [1, 1, 1, 2, 2, 2]
+    assert describe_fragments(both)["size"].tolist() == [2, 2, 1, 1]
+
+
+def test_planted_communities_are_found_where_components_see_one():
+    rng = np.random.default_rng(1)
+    crowd = np.arange(80) // 20  # two crowds a language
+    others = [np.flatnonzero((crowd == crowd[i]) & (np.arange(80) != i)) for i in range(80)]
+    index = np.array([rng.choice(each, 8, replace=False) for each in others])
+    index[0, 7] = 20  # one link joins the first language's crowds
+    near = lists(index.reshape(2, 40, 8), CODES[:2])
+    one = find_fragments(near, 0, k=8, tau=1)
+    assert describe_fragments(one)["size"].tolist() == [40, 20, 20]
+    two = find_fragments(near, 0, k=8, tau=1, method="communities")
+    assert two.groupby(crowd)["fragment"].nunique().tolist() == [1, 1, 1, 1]
+    assert describe_fragments(two)["size"].tolist() == [20, 20, 20, 20]
+    with pytest.raises(ValueError, match="method 'kmeans': choose"):
+        find_fragments(near, 0, 8, 1, method="kmeans")
+
+
+def test_rates_in_closed_form_and_under_uniform_mixing():
+    near = lists([[[1, 2], [0, 3]], [[0, 1], [2, 0]]], CODES[:2])
+    rates = language_rates(near, k=2)
+    np.testing.assert_allclose(rates["rate"][0], [[0.5, 0.5], [0.75, 0.25]])
+    # of 3 others 1 is of the own language, 2 of the other
+    np.testing.assert_allclose(rates["ratio"][0], [[1.5, 0.75], [1.125, 0.75]])
+    cloud = world(np.random.default_rng(0).normal(size=(1, 4, 300, 8)), CODES)
+    ratio = language_rates(nearest_neighbors(cloud, k=10), k=10)["ratio"].values
+    # 3,000 neighbours a language, a quarter expected in each: sd of a ratio about 0.03
+    assert np.abs(ratio - 1).max() < 0.15
+
+
+def test_agreement_with_families_planted_and_not():
+    codes = ["eng_Latn", "deu_Latn", "nld_Latn", "rus_Cyrl", "ukr_Cyrl", "pol_Latn", "fra_Latn"]
+    family = np.array([0, 0, 0, 1, 1, 1, 2])
+    values = 1.0 + 2.0 * (family[:, None] == family)
+    ratio = xr.DataArray(
+        np.stack([values, np.ones((7, 7))]), {"layer": [0, 1], "language": codes},
+        ("layer", "language", "neighbor_language"),
+    )  # fmt: skip
+    found = group_agreement(ratio, ("family", "region")).set_index("layer")
+    assert set(found["group"]) == {"family"}  # all seven are of one region: nothing to compare
+    assert found.loc[0, ["within", "across"]].tolist() == [3, 1]
+    # exact: of the 140 ways to split 3, 3, 1, one (the planted) is as extreme
+    assert found.loc[0, "p"] < 0.02 and found.loc[1, "p"] == 1
+
+
+def test_planted_offsets_are_removed_completely():
+    rng = np.random.default_rng(0)
+    meaning = rng.normal(size=(1, 1, 30, 16))
+    noise = 0.01 * rng.normal(size=(2, 4, 30, 16))
+    offset = 50 * rng.normal(size=(2, 4, 1, 16))
+    acts = world(meaning + noise + offset, CODES)
+    before, after = (
+        nearest_neighbors(each, k=3, metric="euclidean") for each in (acts, remove_offsets(acts))
+    )
+    assert (ilo_scores(before, k=3, tau=3)["bridge"] == 0).all()
+    assert (ilo_scores(after, k=3, tau=3)["ilo"] == 1).all()
+    kinds = neighbor_kinds(before, 3), neighbor_kinds(after, 3)
+    assert (kinds[0]["own"] == 1).all() and (kinds[1]["translation"] == 1).all()
+    assert (kinds[1][["own", "other"]] == 0).all(axis=None)
+    assert "mean of each language" in remove_offsets(acts).attrs["removed"]
+
+
+def test_leading_directions_are_removed_whichever_side_is_longer():
+    rng = np.random.default_rng(0)
+    for sentences, width in ((30, 6), (6, 30)):
+        values = rng.normal(size=(1, 2, sentences, width)) * np.geomspace(9, 1, width)
+        acts = world(values, CODES[:2])
+        points = acts.values[0, 0].astype(np.float64)
+        points -= points.mean(0)
+        u, s, v = np.linalg.svd(points, full_matrices=False)
+        expected = (u[:, 2:] * s[2:]) @ v[2:]
+        np.testing.assert_allclose(remove_offsets(acts, 2)[0, 0], expected, atol=1e-5)
+    with pytest.raises(ValueError, match="6 directions of 6 sentences a language: must be fewer"):
+        remove_offsets(acts, 6)
+
+
+def test_kinds_sum_to_one():
+    near = lists([[[1, 2], [0, 3]], [[0, 1], [2, 0]]], CODES[:2])
+    table = neighbor_kinds(near, k=2)
+    # sentence 0 of eng: own, its translation; sentence 1: own, its translation; deu: …
+    assert table["own"].tolist() == [0.5, 0.25]
+    assert table["translation"].tolist() == [0.5, 0.5 / 2]
+    assert table["other"].tolist() == [0, 0.5]
+
+
+def test_a_planted_hub_is_found_and_what_it_carries():
+    # 3 languages × 10: every list but the hub's own begins with the hub, place 29
+    index = np.zeros((30, 2), int)
+    for i in range(30):
+        index[i] = (29, (i + 1) % 29 if (i + 1) % 29 != i else 0)
+    index[29] = (0, 1)
+    near = lists(index.reshape(3, 10, 2), CODES[:3])
+    near["distance"] = near["index"].dims, np.tile([1.0, 1.5], (1, 3, 10, 1))
+    acts = world(np.random.default_rng(0).normal(size=(1, 3, 10, 4)), CODES[:3])
+    found = structure_by_layer(acts, near, k=2, tau=1).iloc[0]
+    assert found["hubs"] == 1 and found["hubness"] > 4
+    own, met = np.arange(30) // 10, index // 10
+    bridges = (met != own[:, None]).any(1)
+    without = ((met != own[:, None]) & (index != 29)).any(1)
+    assert found["bridge"] == pytest.approx(bridges.mean())
+    assert found["hub_share"] == pytest.approx((bridges & ~without).sum() / bridges.sum())
+
+
+def test_structure_of_known_clouds():
+    rng = np.random.default_rng(0)
+    flat = np.zeros((1, 4, 500, 20))
+    flat[..., :3] = rng.uniform(size=(1, 4, 500, 3))  # three dimensions in twenty
+    flat[0, 0, 0] = flat[0, 1, 0]  # a sentence twice
+    acts = world(flat @ np.linalg.qr(rng.normal(size=(20, 20)))[0], CODES)
+    near = nearest_neighbors(acts, k=5, metric="euclidean")
+    near.attrs["metric"] = "euclidean"
+    found = structure_by_layer(acts, near, k=5, tau=3).iloc[0]
+    assert found["intrinsic_dimension"] == pytest.approx(3, abs=0.3) and found["duplicates"] == 2
+    unit = acts.values[0].reshape(-1, 20)
+    unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
+    cosine = (unit @ unit.T)[~np.eye(2000, dtype=bool)].mean()
+    assert found["anisotropy"] == pytest.approx(cosine)
+    assert abs(found["hubness"]) < 1
+    on_sphere = world(rng.normal(size=(1, 4, 500, 3)), CODES)  # directions: two dimensions
+    near = nearest_neighbors(on_sphere, k=5)
+    dimension = structure_by_layer(on_sphere, near).iloc[0]["intrinsic_dimension"]
+    assert dimension == pytest.approx(2, abs=0.25)
+
+
+def test_no_links_between_languages_and_one_sentence_a_language():
+    near = nearest_neighbors(rows_of_points(0, 50, 100), k=3, metric="euclidean")
+    rates = language_rates(near, k=3)
+    np.testing.assert_array_equal(rates["rate"][0], np.eye(3))
+    agreement = group_agreement(rates["ratio"], ("script",))
+    assert agreement[["within", "across"]].to_numpy().tolist() == [[0, 0]]
+    assert agreement["p"].tolist() == [1]
+    single = world(np.random.default_rng(0).normal(size=(1, 4, 1, 5)), CODES)
+    near = nearest_neighbors(single, k=2)
+    found = find_fragments(near, 0, k=2, tau=2)
+    assert describe_fragments(found)["size"].tolist() == [4]  # everybody is shared
+    rates = language_rates(near, k=2)
+    assert np.isfinite(rates["ratio"]).all() and (rates["ratio"].values[0].diagonal() == 0).all()
+    communities = find_fragments(near, 0, k=2, tau=2, method="communities")
+    pd.testing.assert_frame_equal(found, communities)
+    with pytest.raises(ValueError, match="the intrinsic dimension needs 10"):
+        structure_by_layer(single, near, k=2, tau=2)
