@@ -363,6 +363,36 @@ def panels_by_layer(table, values, title, hue=None, colors=None):
     return fig
 
 
+def ladder(table, title):
+    """Measures on worlds made to order: a row a measure, a column a knob.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns metric, knob, setting and value.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    metrics, knobs = table["metric"].unique(), table["knob"].unique()
+    fig, axes = plt.subplots(
+        len(metrics), len(knobs), sharey="row", sharex="col", squeeze=False,
+        figsize=(1.9 * len(knobs) + 2.5, 0.85 * len(metrics) + 1),
+    )  # fmt: skip
+    for row, metric in zip(axes, metrics, strict=True):
+        for ax, knob in zip(row, knobs, strict=True):
+            part = table[(table["metric"] == metric) & (table["knob"] == knob)]
+            ax.plot(part["setting"], part["value"], color=MODEL_COLORS[0], marker="o", markersize=3)
+            ax.set_ylim(min(0, part["value"].min()), 1.05)
+        row[0].set_ylabel(metric, rotation=0, ha="right", va="center")
+    for ax, knob in zip(axes[0], knobs, strict=True):
+        ax.set_title(knob)
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
 def rates_between_languages(ratio, title):
     """Who neighbours whom at one layer: a clustered heat map, families and scripts at its side.
 
@@ -631,7 +661,7 @@ def ilo_by_depth(scores, title):
     return fig
 
 
-def heatmaps(tables, title, label, vmax=None, fmt=".2f"):
+def heatmaps(tables, title, label, vmax=None, vmin=0, fmt=".2f"):
     """A panel a table, one scale of colour for all.
 
     Parameters
@@ -640,8 +670,8 @@ def heatmaps(tables, title, label, vmax=None, fmt=".2f"):
         By the panel's title; rows and columns are named as in the table, NaN is left white.
     title, label : str
         Of the figure and of its scale.
-    vmax : float, optional
-        End of the scale; default: the greatest value.
+    vmax, vmin : float, optional
+        Ends of the scale; default: the greatest value, and 0.
     fmt : str
         Of the numbers in the cells.
 
@@ -655,8 +685,9 @@ def heatmaps(tables, title, label, vmax=None, fmt=".2f"):
     fig, axes = plt.subplots(1, len(tables), figsize=size, squeeze=False)
     for ax, (name, table) in zip(axes[0], tables.items(), strict=True):
         sns.heatmap(
-            table, vmin=0, vmax=vmax, cmap="viridis", annot=True, fmt=fmt, ax=ax,
-            annot_kws={"fontsize": 7}, cbar=ax is axes[0, -1], cbar_kws={"label": label},
+            table, vmin=vmin, vmax=vmax, cmap="viridis" if vmin == 0 else "vlag", fmt=fmt, ax=ax,
+            annot=True, annot_kws={"fontsize": 7}, cbar=ax is axes[0, -1],
+            cbar_kws={"label": label},
         )  # fmt: skip
         ax.set(title=name)
         ax.tick_params(axis="x", rotation=60)

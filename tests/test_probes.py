@@ -1,0 +1,57 @@
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import world
+
+from ilo_helpers.probes import probe_accuracy, task_corpus
+
+CODES = ["eng_Latn", "deu_Latn"]
+
+
+def toy_task(items=60):
+    rows = []
+    for code in CODES:
+        for i in range(items):
+            split = "train" if i % 3 else "test"
+            rows.append((code, split, f"{i:02d}", f"{code} {i}", "ab"[i % 2]))
+    task = pd.DataFrame(rows, columns=["language", "split", "id", "text", "label"])
+    task.attrs = {"name": "toy", "fingerprint": "0"}
+    return task
+
+
+def vectors(task, offset):
+    """Labels along the first axis, in both languages, the second shifted."""
+    corpus = task_corpus(task)
+    label = task[task["language"] == "eng_Latn"].set_index("id")["label"].loc[corpus.index]
+    values = 0.1 * np.random.default_rng(0).normal(size=(1, 2, len(corpus), 3))
+    values[..., 0] += np.where(label == "a", 1, -1)
+    values[0, 1] += offset
+    return world(values, CODES).assign_coords(sentence=corpus.index.to_numpy())
+
+
+def test_a_task_becomes_a_corpus():
+    task = toy_task()
+    corpus = task_corpus(task)
+    assert corpus.shape == (60, 2) and corpus.loc["07", "deu_Latn"] == "deu_Latn 7"
+    assert corpus.attrs["name"] == "toy"
+    with pytest.raises(ValueError, match="task 'toy': deu_Latn lacks item '59'"):
+        task_corpus(task[:-1])
+
+
+def test_transfer_is_lost_to_an_offset_and_comes_back_without_it():
+    task = toy_task()
+    moved = vectors(task, offset=[5, 0, 0])
+    plain = probe_accuracy(moved, task).set_index("language")["accuracy"]
+    assert plain.to_dict() == {"eng_Latn": 1, "deu_Latn": 0.5}  # everything looks like 'a'
+    without = probe_accuracy(moved, task, subtract_means=True)
+    assert without["accuracy"].tolist() == [1, 1] and without["items"].tolist() == [20, 20]
+
+
+def test_copies_are_not_tested():
+    task = toy_task()
+    copies = (task["language"] == "deu_Latn") & task["id"].isin(["00", "03"])
+    task.loc[copies, "text"] = ["ENG_latn 0", "eng_Latn 3"]
+    found = probe_accuracy(vectors(task, 0), task).set_index("language")["items"]
+    assert found.to_dict() == {"eng_Latn": 20, "deu_Latn": 18}
+    with pytest.raises(ValueError, match="source 'fra_Latn' is not among eng_Latn, deu_Latn"):
+        probe_accuracy(vectors(task, 0), task, source="fra_Latn")
