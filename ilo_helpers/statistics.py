@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from .ilo import ilo_scores, other_languages
 
@@ -115,3 +116,57 @@ def change_by_layer(before, after, k=5, tau=3, groups=None, draws=1000, seed=0):
                 "after": means[1][score].values, "change": change.values, "low": low, "high": high,
             }))  # fmt: skip
     return pd.concat(rows, ignore_index=True)
+
+
+def rank_correlation(x, y, controls=None, draws=1000, seed=0):
+    """Spearman's correlation, of what controls leave of the ranks, with a bootstrap interval.
+
+    Parameters
+    ----------
+    x, y : array
+        (N,) each, N at least 4 more than there are controls.
+    controls : array, optional
+        (N, controls): numbers, whose ranks are regressed out of the ranks of both.
+    draws, seed : int
+        Resamples of the N; those in which x or y is constant do not count.
+
+    Returns
+    -------
+    dict of str to float
+        rho, low, high (95%, percentiles), p (two-sided, of no correlation; by Student's t with
+        N − 2 − controls degrees of freedom).
+
+    Raises
+    ------
+    ValueError
+        If there are too few values, or x or y is constant.
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    controls = np.empty((len(x), 0)) if controls is None else np.asarray(controls, float)
+    degrees = len(x) - 2 - controls.shape[1]
+    if degrees < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        raise ValueError(
+            f"rank correlation of {len(x)} values with {controls.shape[1]} controls: need at least "
+            f"{4 + controls.shape[1]}, not all equal"
+        )
+    rho = _partial(x, y, controls)
+    t = rho * np.sqrt(degrees / max(1e-15, 1 - rho**2))
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for chosen in rng.integers(len(x), size=(draws, len(x))):
+        if np.ptp(x[chosen]) and np.ptp(y[chosen]):
+            drawn.append(_partial(x[chosen], y[chosen], controls[chosen]))
+    low, high = interval(np.nan_to_num(drawn))
+    p = float(2 * stats.t.sf(abs(t), degrees))
+    return {"rho": rho, "low": float(low), "high": float(high), "p": p}
+
+
+def _partial(x, y, controls):
+    """Correlation of the ranks of x and y, after a linear regression on those of the controls."""
+    design = np.column_stack([np.ones(len(x)), *map(stats.rankdata, controls.T)])
+    left = []
+    for values in (x, y):
+        ranks = stats.rankdata(values)
+        left.append(ranks - design @ np.linalg.lstsq(design, ranks, rcond=None)[0])
+    size = np.linalg.norm(left[0]) * np.linalg.norm(left[1])
+    return float(left[0] @ left[1] / size) if size > 1e-9 else 0.0

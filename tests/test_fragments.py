@@ -7,6 +7,7 @@ from conftest import world
 from ilo_helpers import ilo_scores, nearest_neighbors
 from ilo_helpers.fragments import (
     describe_fragments,
+    describe_shared,
     find_fragments,
     group_agreement,
     language_rates,
@@ -62,6 +63,20 @@ def test_the_shared_region_is_bridge_and_is_taken_out():
     # without sentence 0 the rest is 1–2, 2–3 and 4–5
     groups = found[found["fragment"] > 0].groupby("fragment").groups.values()
     assert [list(group) for group in groups] == [[1, 2, 3], [4, 5]]
+
+
+def test_the_shared_region_in_pieces():
+    # German and English meet twice, Russian and Ukrainian once; one list crosses families
+    index = [[[2, 1], [3, 0]], [[0, 3], [1, 4]], [[6, 5], [4, 7]], [[4, 7], [6, 5]]]
+    row = describe_shared(lists(index, CODES), k=2, tau=1).iloc[0]
+    met = np.array(index).reshape(8, 2) // 2
+    shared = (met != np.repeat(range(4), 2)[:, None]).any(1)
+    assert row["shared"] == shared.mean() and row["pieces"] == 1 and row["largest"] == 1
+    families = np.array([0, 0, 1, 1])
+    crossing = (families[met] != np.repeat(families, 2)[:, None]).any(1)
+    assert row["other_family"] == crossing[shared].mean() == 1 / shared.sum()
+    none = describe_shared(lists([[[1], [0]], [[3], [2]]], CODES[:2]), k=1, tau=1).iloc[0]
+    assert none[["shared", "pieces", "largest", "other_family"]].tolist() == [0, 0, 0, 0]
 
 
 def test_mutual_links_are_those_that_go_both_ways():
@@ -175,6 +190,7 @@ def test_a_planted_hub_is_found_and_what_it_carries():
     without = ((met != own[:, None]) & (index != 29)).any(1)
     assert found["bridge"] == pytest.approx(bridges.mean())
     assert found["hub_share"] == pytest.approx((bridges & ~without).sum() / bridges.sum())
+    assert 0 < found["random_share"] < found["hub_share"]  # 29 places of 60, anywhere
 
 
 def test_structure_of_known_clouds():

@@ -29,13 +29,13 @@ def table(rows):
 
 def test_planted_translations_are_found_and_unrelated_ones_are_not():
     names, pieces, rows = planted()
-    for kind in ({}, {"single": True}, {"disjoint": True}):
+    texts = pd.Series([f"▁T{i}" for i in range(60)])
+    for kind in ({}, {"single": True}, {"spelling": texts}):
         found = translation_retrieval(names, pieces, table(rows), **kind)
         assert found["names"].tolist() == [30, 30] and (found["p@1"] == 1).all()
-    assert found["chance@5"].tolist() == [5 / 30] * 2
     assert found["target_script"].tolist() == ["Cyrillic", "Latin"]
     rows[30:] = rows[30:][::-1]  # every translation is another item's
-    assert (translation_retrieval(names, pieces, table(rows))["p@1"] == 0).all()
+    assert (translation_retrieval(names, pieces, table(rows), pool=30)["p@1"] == 0).all()
     rows[:] = 1  # all alike: ties count against, nothing is found
     assert (translation_retrieval(names, pieces, table(rows))["p@10"] == 0).all()
 
@@ -45,15 +45,38 @@ def test_what_is_not_asked_about():
     names.loc[0, "rus_Cyrl"] = names.loc[0, "eng_Latn"].upper()  # a copy
     names.loc[1:2, "rus_Cyrl"] = "twice"  # one name for two items: ambiguous as an answer
     names.loc[3, "rus_Cyrl"], pieces.at[3, "rus_Cyrl"] = "", []  # no such name
-    pieces.at[4, "rus_Cyrl"] = [34, 4]  # two pieces, one that of its translation
+    pieces.at[4, "rus_Cyrl"] = [34, 35]  # two pieces, one that of its translation but for case
+    texts = pd.Series([f"t{i}" for i in range(60)])
+    texts[34] = "▁T4"
+    kinds = {"all": {}, "one": {"single": True}, "apart": {"spelling": texts}}
     size = {}
-    for name, kind in {"all": {}, "one": {"single": True}, "apart": {"disjoint": True}}.items():
+    for name, kind in kinds.items():
         found = translation_retrieval(names, pieces, table(rows), **kind)
         size[name] = found.set_index("source")["names"].to_dict()
     assert size["all"] == {"eng_Latn": 26, "rus_Cyrl": 28}
     assert size["one"] == size["apart"] == {"eng_Latn": 25, "rus_Cyrl": 27}
     few = translation_retrieval(names[:15], pieces[:15], table(rows))
     assert few.empty and few.attrs["pairs_left_out"] == 2
+
+
+def test_precision_is_that_of_a_pool_of_candidates_drawn_at_random():
+    names, pieces, _ = planted()
+    rng = np.random.default_rng(1)
+    rows = table(rng.normal(size=(60, 4)))
+    found = translation_retrieval(names, pieces, rows, pool=20).iloc[0]
+    cosine = rows.values[:30] @ rows.values[30:].T
+    hits = {1: 0, 5: 0}
+    for _ in range(3000):
+        query = rng.integers(30)
+        others = rng.choice(np.delete(np.arange(30), query), 19, replace=False)
+        place = 1 + (cosine[query, others] >= cosine[query, query]).sum()
+        for n in hits:
+            hits[n] += place <= n
+    for n, count in hits.items():  # 3,000 draws: standard error below 0.01
+        assert found[f"p@{n}"] == pytest.approx(count / 3000, abs=0.04)
+    whole = translation_retrieval(names, pieces, rows, pool=30).iloc[0]
+    rank = (cosine >= np.diag(cosine)[:, None]).sum(1)
+    assert whole["p@5"] == pytest.approx((rank <= 5).mean())
 
 
 def test_mean_of_pieces_by_id():

@@ -19,8 +19,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FILES = (".png", ".csv", ".json")
 ORDER = (
     "paths packaged languages corpora models stores activations neighbors ilo fragments maps "
-    "alignment statistics chance tasks probes objectives evaluation finetuning experiments tokens token_geometry "
-    "lexicon plots reproduce"
+    "alignment statistics chance tasks probes objectives evaluation finetuning experiments "
+    "tokens token_geometry lexicon plots reproduce"
 ).split()
 
 

@@ -2,10 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import world
+from scipy.stats import spearmanr
 
 from ilo_helpers import ilo_scores, nearest_neighbors
 from ilo_helpers.alignment import cka_by_layer, linear_cka
-from ilo_helpers.statistics import bootstrap_scores, change_by_layer, interval
+from ilo_helpers.statistics import bootstrap_scores, change_by_layer, interval, rank_correlation
 
 
 @pytest.fixture
@@ -90,3 +91,26 @@ def test_cka_equals_the_definition_on_a_small_case():
     a, b = x @ x.T, y @ y.T
     expected = hsic(a, b) / np.sqrt(hsic(a, a) * hsic(b, b))
     assert linear_cka(x, y) == pytest.approx(expected, rel=1e-10)
+
+
+def test_rank_correlation_is_scipy_s_and_controls_are_taken_out():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 30))
+    y = y + x
+    found, expected = rank_correlation(x, y), spearmanr(x, y)
+    assert found["rho"] == pytest.approx(expected.statistic, abs=1e-12)
+    assert found["p"] == pytest.approx(expected.pvalue, rel=1e-9)
+    assert found["low"] < found["rho"] < found["high"]
+    # a common cause: with it taken out nothing is left
+    cause = rng.normal(size=300)
+    a, b = cause + 0.3 * rng.normal(size=(2, 300))
+    assert rank_correlation(a, b)["rho"] > 0.8
+    assert abs(rank_correlation(a, b, cause[:, None])["rho"]) < 0.2  # sd about 0.06
+    # one control: the textbook formula on Spearman's correlations
+    ab, ac, bc = (spearmanr(u, v).statistic for u, v in ((a, b), (a, cause), (b, cause)))
+    formula = (ab - ac * bc) / np.sqrt((1 - ac**2) * (1 - bc**2))
+    assert rank_correlation(a, b, cause[:, None])["rho"] == pytest.approx(formula, abs=1e-9)
+    with pytest.raises(ValueError, match="of 4 values with 1 controls: need at least 5"):
+        rank_correlation(x[:4], y[:4], x[:4, None])
+    with pytest.raises(ValueError, match="not all equal"):
+        rank_correlation(x, np.ones(30))
