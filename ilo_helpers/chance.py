@@ -196,7 +196,7 @@ def leave_out(acts, by="language", k=5, tau=3, metric="cosine"):
 
 def make_world(
     languages=8, sentences=100, hidden=32, meaning=1.0, offset=0.0, rotation=0.0, noise=0.5,
-    hubs=0, seed=0,
+    misplaced=0, seed=0,
 ):  # fmt: skip
     """Vectors with a known amount of alignment, one knob each for what may disturb it (ours).
 
@@ -212,8 +212,8 @@ def make_world(
         rotation (the matrix power of one).
     noise : float
         Length of what each sentence has for itself.
-    hubs : int
-        Sentences of the first language that are moved to the middle of everything.
+    misplaced : int
+        Sentences of the last language that are moved to the middle of everything.
     seed : int
 
     Returns
@@ -235,7 +235,7 @@ def make_world(
         own = offset * scale * rng.normal(size=hidden)
         values[0, language] = shared @ turn + own
     values += noise * scale * rng.normal(size=values.shape)
-    values[0, 0, :hubs] = values[0].mean((0, 1))
+    values[0, -1, :misplaced] = values[0].mean((0, 1))
     coords = {"layer": [0], "language": language_table().index[:languages].tolist(),
               "sentence": [str(i) for i in range(sentences)]}  # fmt: skip
     return xr.DataArray(values.astype(np.float32), coords, (*coords, "hidden"))

@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from .ilo import ilo_scores
-from .neighbors import nearest_neighbors
+from .neighbors import METRICS, nearest_neighbors
 
 
 def project(acts, methods=("PCA", "t-SNE", "UMAP"), metric="cosine", seed=0):
@@ -20,7 +20,8 @@ def project(acts, methods=("PCA", "t-SNE", "UMAP"), metric="cosine", seed=0):
         neighbours together). UMAP repeats exactly only with a seed, on one thread, on the same
         machine.
     metric : str
-        ``"cosine"`` or ``"euclidean"``.
+        ``"cosine"`` (mapped as euclidean distance of the rows of length 1, centred: it orders
+        points alike, and float32 can tell crowded vectors apart) or ``"euclidean"``.
     seed : int
 
     Returns
@@ -31,7 +32,7 @@ def project(acts, methods=("PCA", "t-SNE", "UMAP"), metric="cosine", seed=0):
     Raises
     ------
     ValueError
-        For an unknown method.
+        For an unknown method or metric.
     """
     frames = []
     languages, sentences = acts.language.values, acts.sentence.values
@@ -49,6 +50,8 @@ def project(acts, methods=("PCA", "t-SNE", "UMAP"), metric="cosine", seed=0):
 
 def _points(acts, layer, metric):
     """Vectors of a layer, such that euclidean distance orders them as the metric does."""
+    if metric not in METRICS:
+        raise ValueError(f"metric {metric!r}: choose from {', '.join(map(repr, METRICS))}")
     points = acts.sel(layer=layer).values.reshape(-1, acts.sizes["hidden"])
     if metric == "cosine":
         points = points / np.linalg.norm(points, axis=1, keepdims=True)
@@ -103,7 +106,9 @@ def map_quality(acts, points, k=5, tau=3, metric="cosine"):
     coords = {dim: acts[dim].values for dim in ("layer", "language", "sentence")}
     shape = [len(labels) for labels in coords.values()]
     for method, part in points.groupby("method", sort=False):
-        flat = part[["x", "y"]].to_numpy().reshape(*shape, 2)
+        places = part.set_index(list(coords))[["x", "y"]]
+        flat = places.loc[pd.MultiIndex.from_product(coords.values())].to_numpy()
+        flat = flat.reshape(*shape, 2)
         spaces[method] = xr.DataArray(flat, coords, (*coords, "hidden")), "euclidean"
     rows = []
     for method, (vectors, distance) in spaces.items():

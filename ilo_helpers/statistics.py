@@ -128,7 +128,9 @@ def rank_correlation(x, y, controls=None, draws=1000, seed=0):
     controls : array, optional
         (N, controls): numbers, whose ranks are regressed out of the ranks of both.
     draws, seed : int
-        Resamples of the N; those in which x or y is constant do not count.
+        Resamples of the N; those in which x or y is constant do not count, and where the controls
+        explain all of x or y the correlation counts as 0. With few values and controls the
+        interval is too narrow.
 
     Returns
     -------
