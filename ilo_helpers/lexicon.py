@@ -114,12 +114,18 @@ def translation_retrieval(
             table.append(
                 {"source": source, "target": target, "source_script": script[source],
                  "target_script": script[target], "names": len(places)}
-                | {f"p@{n}": hypergeom.cdf(n - 1, len(places) - 1, rank - 1, pool - 1).mean()
-                   for n in at}
+                | dict(zip([f"p@{n}" for n in at], _precision(rank, pool, at), strict=True))
             )  # fmt: skip
     found = pd.DataFrame(table)
     found.attrs["pairs_left_out"] = left_out
     return found
+
+
+def _precision(rank, pool, at):
+    """Expected precision if pool − 1 of the other candidates, drawn at random, are ranked too."""
+    better = np.arange(max(at))  # how many of those drawn are nearer than the translation
+    chance = hypergeom.pmf(better, len(rank) - 1, rank[:, None] - 1, pool - 1)
+    return chance.cumsum(axis=1).mean(axis=0)[np.array(at) - 1]
 
 
 def _means(rows, pieces):

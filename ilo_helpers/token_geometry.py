@@ -78,6 +78,7 @@ def separability(rows, labels, minimum=500, most=2000, folds=10, seed=150):
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_score
+    from threadpoolctl import threadpool_limits
 
     rows, labels = np.asarray(rows), np.asarray(labels)
     counts = pd.Series(labels).value_counts()
@@ -93,9 +94,10 @@ def separability(rows, labels, minimum=500, most=2000, folds=10, seed=150):
         own, rest = np.flatnonzero(labels == label), np.flatnonzero(labels != label)
         size = min(len(own), len(rest), most)
         chosen = np.concatenate([rng.choice(part, size, replace=False) for part in (own, rest)])
-        accuracy = cross_val_score(
-            LogisticRegression(), rows[chosen], labels[chosen] == label, cv=folds
-        )
+        with threadpool_limits(1):  # on products this small threads only wait for each other
+            accuracy = cross_val_score(
+                LogisticRegression(), rows[chosen], labels[chosen] == label, cv=folds
+            )
         table.append((label, len(own), size, accuracy.mean(), accuracy.std(ddof=1)))
     columns = ["label", "tokens", "used", "accuracy", "sd"]
     return pd.DataFrame(table, columns=columns).sort_values(
