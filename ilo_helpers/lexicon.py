@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import hypergeom
+from scipy.special import gammaln
 
 from .languages import language_table
 from .paths import PACKAGE
@@ -123,9 +123,20 @@ def translation_retrieval(
 
 def _precision(rank, pool, at):
     """Expected precision if pool − 1 of the other candidates, drawn at random, are ranked too."""
-    better = np.arange(max(at))  # how many of those drawn are nearer than the translation
-    chance = hypergeom.pmf(better, len(rank) - 1, rank[:, None] - 1, pool - 1)
+    others, drawn = len(rank) - 1, pool - 1
+    nearer = (rank - 1)[:, None]
+    met = np.arange(max(at))  # how many of those drawn are nearer than the translation
+    possible = (met <= nearer) & (drawn - met <= others - nearer) & (met <= drawn)
+    # hypergeometric, by logarithms: scipy.stats' takes minutes for so many
+    chance = np.zeros(possible.shape)
+    b, j = (each[possible] for each in np.broadcast_arrays(nearer, met))
+    ways = _log_choose(b, j) + _log_choose(others - b, drawn - j) - _log_choose(others, drawn)
+    chance[possible] = np.exp(ways)
     return chance.cumsum(axis=1).mean(axis=0)[np.array(at) - 1]
+
+
+def _log_choose(n, k):
+    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
 
 
 def _means(rows, pieces):
