@@ -1,9 +1,10 @@
 # The two commands: `make reproduce` and `make test`. Both set up .venv on first use.
 PYTHON ?= python3
 BIN := .venv/bin
-# MODEL= CORPUS= SPLIT= SENTENCES= LANGUAGES= K= TAU= METRIC= POOLING= become parameters;
+# MODEL= CORPUS= SPLIT= SENTENCES= LANGUAGES= K= TAU= METRIC= POOLING= OTHERS= TASKS=
+# become parameters;
 # NOTEBOOKS="01 03" runs only those.
-NAMES := MODEL CORPUS SPLIT SENTENCES LANGUAGES K TAU METRIC POOLING
+NAMES := MODEL CORPUS SPLIT SENTENCES LANGUAGES K TAU METRIC POOLING OTHERS TASKS
 lower = $(shell echo $(1) | tr A-Z a-z)
 OPTIONS = $(foreach name,$(NAMES),$(if $($(name)),--$(call lower,$(name)) "$($(name))"))
 

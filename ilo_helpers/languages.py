@@ -1,6 +1,7 @@
 """The paper's 31 languages: names, families, scripts, regions, resource classes."""
 
 import difflib
+import logging
 import re
 
 import langcodes
@@ -57,6 +58,56 @@ def language_table(codes=None):
     table.index.name = "language"
     table.attrs["sources"] = SOURCES
     return table
+
+
+def language_distances(codes, to="eng_Latn"):
+    """How far languages are from one, on the globe and in grammar, as far as URIEL+ knows.
+
+    From PyPI's urielplus, without network: angular distances between vectors of features
+    (Khan et al., *URIEL+*, COLING 2025). A script is not looked at: zho_Hans and zho_Hant are one.
+
+    Parameters
+    ----------
+    codes : list of str
+        FLORES codes.
+    to : str
+        The language they are measured from.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``language``; columns geographic and typological (URIEL+'s "featural": syntax,
+        phonology and sound inventory together, over the features known of both), float64, 0 to 1;
+        NaN where URIEL+ has no features that both have.
+
+    Raises
+    ------
+    ValueError
+        For a code that is no language.
+    """
+    for code in [*codes, to]:
+        check_code(code)
+    knowledge = _uriel()
+    table = pd.DataFrame(index=pd.Index(codes, name="language"), dtype=float)
+    for column, kind in {"geographic": "geographic", "typological": "featural"}.items():
+        for code in codes:
+            try:
+                distance = knowledge.new_distance(kind, [to[:3], code[:3]])
+            except ValueError:  # says that they have no features of this kind in common
+                distance = float("nan")
+            table.loc[code, column] = distance
+    return table
+
+
+def _uriel():
+    """URIEL+'s tables; on import it takes over the root logger, which is given back."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    from urielplus.urielplus import URIELPlus
+
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    return URIELPlus()
 
 
 def check_code(code, known=()):

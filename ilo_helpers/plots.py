@@ -321,45 +321,52 @@ def _name_languages(ax, part):
     adjust_text(names, ax=ax, expand=(1.05, 1.1), iter_lim=100)
 
 
-def panels_by_layer(table, values, title, hue=None, colors=None):
+def panels_by_layer(table, values, title, hue=None, style=None, colors=None, floors=None):
     """A panel for each of several measures by layer.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns layer, those of ``values`` and, if named, ``hue``; one row a layer and hue.
+        Columns layer, those of ``values`` and, if named, ``hue`` and ``style``; one row for
+        each layer, hue and style.
     values : dict
         Panel title of each column drawn.
     title : str
-    hue : str, optional
-        A line for each of its values.
+    hue, style : str, optional
+        A colour for each value of the one column, a kind of line for each of the other.
     colors : dict, optional
         Colour of each value of ``hue``.
+    floors : dict, optional
+        For some columns of ``values``: a level to mark by a dotted line.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    parts = dict(list(table.groupby(hue, sort=False))) if hue else {None: table}
-    colors = colors or dict(zip(parts, itertools.cycle(MODEL_COLORS), strict=False))
+    table = table.assign(_hue=table[hue] if hue else "", _style=table[style] if style else "")
+    hues = colors or dict(zip(table["_hue"].unique(), itertools.cycle(MODEL_COLORS), strict=False))
+    dashes = dict(zip(table["_style"].unique(), itertools.cycle(["-", "--", "-."]), strict=False))
     columns = min(len(values), 3)
     rows = -(-len(values) // columns)
     fig, axes = plt.subplots(
         rows, columns, figsize=(3.7 * columns, 2.9 * rows + 0.5), sharex=True, squeeze=False
     )
     for ax, (value, name) in zip(axes.flat, values.items(), strict=False):
-        for kind, part in parts.items():
-            ax.plot(part["layer"], part[value], color=colors[kind], marker="o", markersize=3,
-                    label=kind)  # fmt: skip
+        for (kind, line), part in table.groupby(["_hue", "_style"], sort=False):
+            ax.plot(part["layer"], part[value], color=hues[kind], linestyle=dashes[line],
+                    marker="o", markersize=3,
+                    label=", ".join(filter(None, (kind, line))))  # fmt: skip
+        if floors and value in floors:
+            ax.axhline(floors[value], color="0.4", linestyle=":")
         ax.set(title=name, ylim=(min(0, table[value].min()), None))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     for ax in axes.flat[len(values) :]:
         ax.set_visible(False)
     for ax in axes[-1]:
         ax.set_xlabel("layer (0 = token embeddings)")
-    if hue:
+    if hue or style:
         handles, labels = axes[0, 0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        fig.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
     fig.suptitle(title, x=0.01, ha="left")
     return fig
 

@@ -97,13 +97,21 @@ def _parser():
     add("--corpus", help="'udhr', 'flores200', or a path")
     add("--split", help="of FLORES: dev (the paper's) or devtest")
     add("--sentences", type=int, help="the first so many (default: all)")
-    add("--languages", type=lambda text: text.replace(",", " ").split(), metavar="CODES",
+    add("--languages", type=_listed, metavar="CODES",
         help="FLORES codes, separated by commas (default: the paper's 31)")  # fmt: skip
     add("--k", type=int, help="neighbours looked at, at most 10 (default: 5, the paper's)")
     add("--tau", type=int, help="distinct other languages that make a bridge (default: 3)")
     add("--metric", choices=["cosine", "euclidean"])
     add("--pooling", choices=["mean", "mean_no_special", "last"])
+    add("--others", type=_listed, metavar="MODELS",
+        help="models set beside the first, separated by commas")  # fmt: skip
+    add("--tasks", type=_listed,
+        help="of notebook 07's probes: 'cldr', 'sib200', a SIB-200 folder; commas between")  # fmt: skip
     return parser
+
+
+def _listed(text):
+    return text.replace(",", " ").split()
 
 
 def _chosen(beginnings):

@@ -2,11 +2,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import world
-from scipy.stats import spearmanr
+from scipy.stats import norm, spearmanr
 
 from ilo_helpers import ilo_scores, nearest_neighbors
 from ilo_helpers.alignment import cka_by_layer, linear_cka
-from ilo_helpers.statistics import bootstrap_scores, change_by_layer, interval, rank_correlation
+from ilo_helpers.statistics import (
+    bootstrap_scores,
+    change_by_layer,
+    interval,
+    jackknife_interval,
+    leave_one_out_scores,
+    rank_correlation,
+)
 
 
 @pytest.fixture
@@ -36,6 +43,24 @@ def test_bootstrap_is_centred_on_the_bridge(neighbors):
     exact = ilo_scores(neighbors)["bridge"].to_numpy().reshape(2, 5)
     # B is a mean over sentences: its bootstrap mean is B, to 5 standard errors of 4000 draws
     np.testing.assert_allclose(draws, exact, atol=5 * 0.5 / np.sqrt(25 * 4000))
+
+
+def test_leave_one_out_is_scoring_all_but_one(neighbors):
+    left_out = leave_one_out_scores(neighbors, k=4, tau=2)
+    for sentence in (0, 24):
+        rest = np.delete(neighbors["index"].values[1, 3, :, :4] // 25, sentence, axis=0)
+        others = [set(row) - {3} for row in rest.tolist()]
+        b, r = np.mean([len(each) >= 2 for each in others]), len(set().union(*others)) / 4
+        got = [left_out[name][sentence, 1, 3] for name in ("bridge", "reach", "ilo")]
+        np.testing.assert_allclose(got, [b, r, 2 * b * r / (b + r)], rtol=1e-6)
+
+
+def test_jackknife_of_a_mean_is_its_standard_error():
+    values = np.random.default_rng(0).normal(size=30)
+    without = (values.sum() - values) / 29
+    low, high = jackknife_interval(values.mean(), without)
+    half = norm.ppf(0.975) * values.std(ddof=1) / np.sqrt(30)  # textbook
+    np.testing.assert_allclose([low, high], [values.mean() - half, values.mean() + half])
 
 
 def test_interval_and_no_change(neighbors):
@@ -112,5 +137,7 @@ def test_rank_correlation_is_scipy_s_and_controls_are_taken_out():
     assert rank_correlation(a, b, cause[:, None])["rho"] == pytest.approx(formula, abs=1e-9)
     with pytest.raises(ValueError, match="of 4 values with 1 controls: need at least 5"):
         rank_correlation(x[:4], y[:4], x[:4, None])
+    with pytest.raises(ValueError, match="not finite"):
+        rank_correlation(np.append(x[:-1], np.nan), y)
     with pytest.raises(ValueError, match="not all equal"):
         rank_correlation(x, np.ones(30))
