@@ -106,7 +106,7 @@ def _parser():
     add("--others", type=_listed, metavar="MODELS",
         help="models set beside the first, separated by commas")  # fmt: skip
     add("--tasks", type=_listed,
-        help="of notebook 07's probes: 'cldr', 'sib200', a SIB-200 folder; commas between")  # fmt: skip
+        help="of notebook 07: 'cldr', 'sib200', a SIB-200 folder; commas between")  # fmt: skip
     return parser
 
 
