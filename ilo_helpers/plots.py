@@ -696,7 +696,7 @@ def heatmaps(tables, title, label, vmax=None, vmin=0, fmt=".2f"):
             cbar_kws={"label": label},
         )  # fmt: skip
         ax.set(title=name)
-        ax.tick_params(axis="x", rotation=60)
+        plt.setp(ax.get_xticklabels(), rotation=60, ha="right", rotation_mode="anchor")
         ax.tick_params(axis="y", rotation=0)
         ax.grid(visible=False)
     fig.suptitle(title, x=0.01, ha="left")

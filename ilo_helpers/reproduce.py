@@ -93,7 +93,7 @@ def _parser():
     )
     add = parser.add_argument
     add("notebooks", nargs="*", help="beginnings of names, such as 01 03 (default: all)")
-    add("--model", help="'gemma-3-270m', 'multilingual-e5-small', a hub id, or a local directory")
+    add("--model", help="'gemma-3-270m', 'multilingual-e5-small', 'smollm2-135m-instruct', a hub id, or a local directory")
     add("--corpus", help="'udhr', 'flores200', or a path")
     add("--split", help="of FLORES: dev (the paper's) or devtest")
     add("--sentences", type=int, help="the first so many (default: all)")

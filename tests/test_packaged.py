@@ -50,6 +50,17 @@ def test_e5_agrees_with_the_package_s_own_engine():
         assert cosine > 0.999, text
 
 
+def test_smollm2_has_no_bos_and_speaks_english():
+    lm = load_model("smollm2-135m-instruct")
+    assert (lm.layers, lm.hidden, lm.attrs["architecture"]) == (30, 576, "LlamaForCausalLM")
+    ids = lm.tokenizer("The capital of France is", return_tensors="pt")
+    assert ids["input_ids"].shape == (1, 5)  # five words, nothing before them
+    table = lm.model.embed_tokens.weight  # the head is tied to it
+    with torch.no_grad():
+        scores = lm.model(**ids).last_hidden_state[0, -1] @ table.T
+    assert lm.tokenizer.decode([int(scores.argmax())]) == " Paris"
+
+
 def test_q4_blocks_in_closed_form():
     nibbles = np.arange(32) % 16
     packed = (nibbles[:16] | nibbles[16:] << 4).astype(np.uint8)
