@@ -9,6 +9,7 @@ import warnings
 
 import pandas as pd
 
+from .packaged import NOTICES
 from .paths import ROOT, data_dir, figures_dir, slug
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -93,7 +94,7 @@ def _parser():
     )
     add = parser.add_argument
     add("notebooks", nargs="*", help="beginnings of names, such as 01 03 (default: all)")
-    add("--model", help="'gemma-3-270m', 'multilingual-e5-small', 'smollm2-135m-instruct', a hub id, or a local directory")
+    add("--model", help=f"{', '.join(map(repr, NOTICES))}, a hub id, or a local directory")
     add("--corpus", help="'udhr', 'flores200', or a path")
     add("--split", help="of FLORES: dev (the paper's) or devtest")
     add("--sentences", type=int, help="the first so many (default: all)")
