@@ -15,6 +15,7 @@ from .stores import Store, check_disk
 POOLINGS = {
     "mean": "mean over all tokens, the special ones included (the ILO paper's)",
     "mean_no_special": "mean over the tokens that are not special (no BOS)",
+    "mean_no_first": "mean over all but the first token (for models without BOS)",
     "last": "the last token",
 }
 #: Padded tokens in one batch. On CPU larger ones were slower (see benchmarks/README.md).
@@ -35,7 +36,8 @@ def extract_activations(model, corpus, pooling="mean", bos=True, batch_tokens=No
         As :func:`load_corpus` returns it.
     pooling : str or list of str
         ``"mean"``, over all tokens, BOS included (the ILO paper, published code);
-        ``"mean_no_special"``, over all but the special tokens; ``"last"`` token.
+        ``"mean_no_special"``, over all but the special tokens; ``"mean_no_first"``, over all but
+        the first token, which serves models without BOS as one; ``"last"`` token.
         Several are computed in one pass.
     bos : bool
         Let the tokenizer add its special tokens (the paper: yes), or feed the bare text.
@@ -54,8 +56,8 @@ def extract_activations(model, corpus, pooling="mean", bos=True, batch_tokens=No
     Raises
     ------
     ValueError
-        For an unknown pooling, a sentence too long for the model or without a token, a hidden
-        state that is not finite: names language and sentence.
+        For an unknown pooling, a sentence too long for the model or without a token (a second one,
+        for ``"mean_no_first"``), a hidden state that is not finite: names language and sentence.
     OSError
         If the disk has too little room.
     """
@@ -112,6 +114,8 @@ def _bos_policy(tokenizer, bos):
 def _extract(lm, corpus, stores, missing, bos, batch_tokens):
     """Fill the stores, one language at a time."""
     tokens = {code: tokenize(lm, corpus[code], bos) for code in corpus}  # all errors come first
+    if "mean_no_first" in stores:
+        _check_second_token(lm, corpus, tokens)
     total = sum(len(ids) for sentences in tokens.values() for ids, _ in sentences)
     size = sum(each.bytes(missing[name]) for name, each in stores.items())
     print(
@@ -127,6 +131,16 @@ def _extract(lm, corpus, stores, missing, bos, batch_tokens):
             for name, values in zip(stores, vectors, strict=True):
                 if code in missing[name]:
                     stores[name].write(code, activations=values)
+
+
+def _check_second_token(lm, corpus, tokens):
+    for code, sentences in tokens.items():
+        for sentence, (ids, _) in zip(corpus.index, sentences, strict=True):
+            if len(ids) < 2:
+                raise ValueError(
+                    f"model {lm.name!r}, language {code}, sentence {sentence}: one token, so "
+                    "'mean_no_first' has none; leave the sentence out"
+                )
 
 
 def tokenize(lm, sentences, bos=True):
@@ -254,7 +268,9 @@ def _token_weights(pooling, mask, special):
 
     if pooling == "last":
         return torch.nn.functional.one_hot(mask.sum(1) - 1, mask.shape[1]).float()
-    kept = mask * (1 - special) if pooling == "mean_no_special" else mask
+    kept = mask * (1 - special) if pooling == "mean_no_special" else mask.clone()
+    if pooling == "mean_no_first":
+        kept[:, 0] = 0
     return kept / kept.sum(1, keepdim=True)
 
 

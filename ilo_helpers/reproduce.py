@@ -103,7 +103,7 @@ def _parser():
     add("--k", type=int, help="neighbours looked at, at most 10 (default: 5, the paper's)")
     add("--tau", type=int, help="distinct other languages that make a bridge (default: 3)")
     add("--metric", choices=["cosine", "euclidean"])
-    add("--pooling", choices=["mean", "mean_no_special", "last"])
+    add("--pooling", choices=["mean", "mean_no_special", "mean_no_first", "last"])
     add("--others", type=_listed, metavar="MODELS",
         help="models set beside the first, separated by commas")  # fmt: skip
     add("--tasks", type=_listed,

@@ -23,6 +23,8 @@ def reference(lm, text, pooling, bos=True):
     states = np.stack([state[0].double().numpy() for state in out.hidden_states])
     if pooling == "last":
         return states[:, -1]
+    if pooling == "mean_no_first":
+        return states[:, 1:].mean(1)
     return states[:, special == 0].mean(1) if pooling == "mean_no_special" else states.mean(1)
 
 
@@ -32,7 +34,7 @@ def test_pooled_batches_equal_hidden_states_one_at_a_time(kind, bos, tiny, small
     lm = load_model(tiny(kind))
     sentences = small["tel_Telu"].str[:90]
     vectors = pool_sentences(lm, tokenize(lm, sentences, bos), list(POOLINGS), 200)
-    assert vectors.shape == (3, 4, 8, 32) and vectors.dtype == np.float32
+    assert vectors.shape == (4, 4, 8, 32) and vectors.dtype == np.float32
     for p, pooling in enumerate(POOLINGS):
         for s, text in enumerate(sentences):
             expected = reference(lm, text, pooling, bos)
@@ -44,7 +46,7 @@ def test_bos_is_in_the_mean_and_out_of_the_other(tiny, small):
     text = small["eng_Latn"].iloc[1][:60]
     pairs = tokenize(lm, small["eng_Latn"].iloc[1:2].str[:60])
     n = len(pairs[0][0])
-    mean, without, _ = pool_sentences(lm, pairs, list(POOLINGS), 200)[:, :, 0]
+    mean, without = pool_sentences(lm, pairs, ["mean", "mean_no_special"], 200)[:, :, 0]
     with torch.inference_mode():
         out = lm.model(**lm.tokenizer(text, return_tensors="pt"), output_hidden_states=True)
     bos = np.stack([state[0, 0].numpy() for state in out.hidden_states])
@@ -115,6 +117,9 @@ def test_errors_name_language_and_sentence(tiny, small, data, monkeypatch):
     empty = table({"eng_Latn": ["a", "b"], "deu_Latn": ["", "b"]})
     with pytest.raises(ValueError, match="deu_Latn, sentence 1: no token"):
         extract_activations(tiny("llama"), empty)
+    one = table({"eng_Latn": ["ab", "b"], "deu_Latn": ["ab", "cd"]})
+    with pytest.raises(ValueError, match="eng_Latn, sentence 2: one token, so 'mean_no_first'"):
+        extract_activations(tiny("llama"), one, pooling="mean_no_first", bos=False)
     lm = load_model(tiny("llama"))
     whole = pool_sentences
 
