@@ -103,6 +103,37 @@ def save_table(name, table, params):
     return numbers
 
 
+def load_table(name, folder):
+    """Numbers that :func:`save_table` or :func:`save_figure` wrote.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"03_ilo_by_layer"``.
+    folder : pathlib.Path
+        As :func:`figures_folder` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the settings in ``attrs``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there; says which notebook writes it.
+    """
+    path = folder / f"{name}.csv"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{folder.name} has no table {name}; notebook {name[:2]} writes it: "
+            f"make reproduce NOTEBOOKS={name[:2]}, with the same model and corpus"
+        )
+    table = pd.read_csv(path)
+    table.attrs = json.loads(path.with_suffix(".json").read_text())["parameters"]
+    return table
+
+
 def bars_by_language(table, value, xlabel, title):
     """One bar a language, longest on top, coloured by family.
 
