@@ -8,13 +8,14 @@ NAMES := MODEL CORPUS SPLIT SENTENCES LANGUAGES K TAU METRIC POOLING OTHERS TASK
 lower = $(shell echo $(1) | tr A-Z a-z)
 OPTIONS = $(foreach name,$(NAMES),$(if $($(name)),--$(call lower,$(name)) "$($(name))"))
 
-.PHONY: reproduce test lab notebooks sweep benchmarks constraints clean-cache help
+.PHONY: reproduce test lab notebooks book sweep benchmarks constraints clean-cache help
 
 help:
 	@echo "make reproduce [MODEL=… CORPUS=… SPLIT=… SENTENCES=… LANGUAGES=… K=… TAU=…]"
 	@echo "make test         lint, unit tests, every notebook on a slice with the real model"
 	@echo "make lab          JupyterLab on the notebooks"
 	@echo "make notebooks    execute the committed notebooks in place, from the default settings"
+	@echo "make book         the notebooks as a site, build/book/index.html"
 	@echo "make sweep        the fine-tuning runs of notebook 05 that its tables lack [SIB200=folder]"
 	@echo "make benchmarks   the timings of benchmarks/README.md"
 	@echo "make clean-cache  delete activations, neighbours, results and fine-tuned models"
@@ -35,6 +36,12 @@ notebooks: .venv/ready
 	$(BIN)/jupyter nbconvert --to notebook --inplace --execute \
 	  --ExecutePreprocessor.record_timing=False $(CHOSEN)
 	$(BIN)/jupyter nbconvert --to notebook --inplace --coalesce-streams $(CHOSEN)
+
+# Warnings are errors: a broken link or a docstring that does not parse fails.
+book: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book]'
+	$(BIN)/sphinx-build -W --keep-going -q -b html book build/book
+	@echo "build/book/index.html"
 
 # Every run of figures/gemma-3-270m--udhr/05_runs.csv. What the tables have is skipped.
 SWEEP := $(BIN)/python -m ilo_helpers.experiments

@@ -31,34 +31,34 @@ def alignment_scores(acts, metrics=None, pivot="auto"):
     are put in random order, whatever the shape of the two clouds. Cosines, within a language too,
     are of the vectors as they are, not centred, in float64.
 
-    ======================= ======= =========== ==================================================
-    metric                  range   unrelated   what is measured
-    ======================= ======= =========== ==================================================
-    ``P@1``, ``P@5``        0 to 1  1/n, 5/n    sentences whose translation is among the 1 (5)
-                                                nearest of the other language by cosine; mean of
-                                                both directions. A tie counts against.
-    ``P@1 CSLS``            0 to 1  1/n         the same by 2 cos(x, y) − r(x) − r(y), r the mean
-                                                cosine with the 10 (at most n − 1) nearest of the
-                                                other language (Conneau et al. 2018).
-    ``MEXA``                0 to 1  ≤ 1/n       sentences whose cosine with their translation is
-                                                greater than every other of its row and of its
-                                                column (Kargaran et al. 2024, arXiv 2410.05873).
-    ``mutual k-NN``         0 to 1  k/(n − 1)   mean share of the k = 10 (at most n − 2) nearest
-                                                sentences within a language that are also nearest
-                                                in the other (Huh et al. 2024, cosine).
-    ``CKA``                 ≤ 1     0           :func:`linear_cka`, unbiased.
-    ``SVCCA``               0 to 1  ≤ √(d/      mean canonical correlation of the leading singular
-                                    (n − 1))    directions of the centred vectors (Raghu et al.
-                                                2017); see the notes.
-    ``ANC``                 −1 to 1 0           mean over hidden dimensions of the correlation of
-                                                the dimension with itself in the other language
-                                                (Del & Fishel 2022); see the notes.
-    ``cosine gap``          −2 to 2 0           mean cosine of translations less that of the other
-                                                pairs of the two languages.
-    ``information           −1+2/n  0           1 − the mean of both directions of Δ(x→y) = 2/n ×
-    imbalance``             to                  mean rank in y of the nearest neighbour in x
-                            1−2/n               (Glielmo et al. 2022); see the notes.
-    ======================= ======= =========== ==================================================
+    ========================= ======= =========== ==================================================
+    metric                    range   unrelated   what is measured
+    ========================= ======= =========== ==================================================
+    ``P@1``, ``P@5``          0 to 1  1/n, 5/n    sentences whose translation is among the 1 (5)
+                                                  nearest of the other language by cosine; mean of
+                                                  both directions. A tie counts against.
+    ``P@1 CSLS``              0 to 1  1/n         the same by 2 cos(x, y) − r(x) − r(y), r the mean
+                                                  cosine with the 10 (at most n − 1) nearest of the
+                                                  other language (Conneau et al. 2018).
+    ``MEXA``                  0 to 1  ≤ 1/n       sentences whose cosine with their translation is
+                                                  greater than every other of its row and of its
+                                                  column (Kargaran et al. 2024, arXiv 2410.05873).
+    ``mutual k-NN``           0 to 1  k/(n − 1)   mean share of the k = 10 (at most n − 2) nearest
+                                                  sentences within a language that are also nearest
+                                                  in the other (Huh et al. 2024, cosine).
+    ``CKA``                   ≤ 1     0           :func:`linear_cka`, unbiased.
+    ``SVCCA``                 0 to 1  ≤ √(d/      mean canonical correlation of the leading singular
+                                      (n − 1))    directions of the centred vectors (Raghu et al.
+                                                  2017); see the notes.
+    ``ANC``                   −1 to 1 0           mean over hidden dimensions of the correlation of
+                                                  the dimension with itself in the other language
+                                                  (Del & Fishel 2022); see the notes.
+    ``cosine gap``            −2 to 2 0           mean cosine of translations less that of the other
+                                                  pairs of the two languages.
+    ``information imbalance`` −1+2/n  0           1 − the mean of both directions of Δ(x→y) = 2/n ×
+                              to                  mean rank in y of the nearest neighbour in x
+                              1−2/n               (Glielmo et al. 2022); see the notes.
+    ========================= ======= =========== ==================================================
 
     Parameters
     ----------
