@@ -30,8 +30,8 @@ html_theme_options = {
     "show_toc_level": 2,
     "use_download_button": True,
     "home_page_in_toc": True,
+    "navbar_persistent": [],  # one search field is enough
 }
-html_static_path = []
 
 
 def interactive_map(app, error):
@@ -42,7 +42,7 @@ def interactive_map(app, error):
     page, found = re.subn(r'src="https://cdn[^"]*"[^>]*>', 'src="plotly.min.js">', page)
     if found != 1:
         raise ValueError(f"04_map.html: {found} scripts from the network, expected 1 to replace")
-    (Path(app.outdir) / "map.html").write_text(page)
+    (Path(app.outdir) / "interactive_map.html").write_text(page)
     script = Path(plotly.__file__).parent / "package_data/plotly.min.js"
     (Path(app.outdir) / "plotly.min.js").write_bytes(script.read_bytes())
 

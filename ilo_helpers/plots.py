@@ -513,7 +513,7 @@ def interactive_map(points, text, title, path):
     ).round({"x": 2, "y": 2})  # fmt: skip
     fig = px.scatter(
         table, x="x", y="y", color="family", color_discrete_map=FAMILY_COLORS, title=title,
-        custom_data=["name", "sentence", "text", "english"], width=900, height=650,
+        custom_data=["name", "sentence", "text", "english"], height=650,
     )  # fmt: skip
     fig.update_traces(
         marker_size=5,
@@ -523,7 +523,7 @@ def interactive_map(points, text, title, path):
     fig.update_layout(template="simple_white", hoverlabel_align="left")
     fig.update_xaxes(visible=False)
     fig.update_yaxes(visible=False)
-    fig.write_html(path, include_plotlyjs="cdn", div_id="map")
+    fig.write_html(path, include_plotlyjs="cdn", div_id="map", config={"responsive": True})
     return fig
 
 
