@@ -4,9 +4,11 @@ Every function takes a table, returns a :class:`matplotlib.figure.Figure` and sh
 """
 
 import functools
+import hashlib
 import itertools
 import json
 import platform
+import subprocess
 from importlib.metadata import version
 
 import matplotlib.pyplot as plt
@@ -92,15 +94,28 @@ def save_table(name, table, params):
     Returns
     -------
     pathlib.Path
-        ``figures/<model>--<corpus>/<name>.csv``; beside it ``.json``.
+        ``figures/<model>--<corpus>/<name>.csv``; beside it ``.json`` with the settings, the
+        table's hash, the git commit and the versions of the packages.
     """
     numbers = figures_folder(params) / f"{name}.csv"
     table.to_csv(numbers, index=False, float_format="%.6g", lineterminator="\n")
     versions = {"python": platform.python_version()}
     versions |= {p: version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
-    note = {"figure": name, "parameters": params, "versions": versions}
+    digest = hashlib.sha256(numbers.read_bytes()).hexdigest()
+    note = {"figure": name, "tables": {numbers.name: f"sha256:{digest}"}, "commit": _commit(),
+            "parameters": params, "versions": versions}  # fmt: skip
     numbers.with_suffix(".json").write_text(json.dumps(note, indent=1, default=str) + "\n")
     return numbers
+
+
+@functools.cache
+def _commit():
+    """Git commit of the code, with "-dirty" where it was changed since; None without git."""
+    command = ["git", "-C", str(PACKAGE), "describe", "--always", "--abbrev=12", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def load_table(name, folder):

@@ -1,14 +1,19 @@
 """Run the notebooks in order: ``python -m ilo_helpers.reproduce``, or ``make reproduce``."""
 
 import argparse
+import contextlib
 import hashlib
 import json
+import os
 import sys
+import tempfile
 import time
 import warnings
+from pathlib import Path
 
 import pandas as pd
 
+from .checks import compare_folders
 from .packaged import NOTICES
 from .paths import ROOT, data_dir, figures_dir, slug
 
@@ -21,9 +26,11 @@ def main(arguments=None):
     parameters = {
         name: value
         for name, value in vars(options).items()
-        if name != "notebooks" and value is not None
+        if name not in ("notebooks", "check") and value is not None
     }
     paths = _chosen(options.notebooks)
+    if options.check:
+        return check(paths, parameters)
     folder = _results_folder(parameters)
     print(f"executed copies go to {_shown(folder)}", flush=True)
     rows, failed = [], False
@@ -43,6 +50,56 @@ def main(arguments=None):
         "\n" + pd.DataFrame(rows, columns=["notebook", "seconds", "figures"]).to_string(index=False)
     )
     return int(failed)
+
+
+def check(paths, parameters):
+    """Run notebooks, and compare their tables with those in ``figures/``.
+
+    Parameters
+    ----------
+    paths : list of pathlib.Path
+        Notebooks.
+    parameters : dict
+        As for :func:`run_notebook`. What ``data/`` has is not computed again.
+
+    Returns
+    -------
+    int
+        1 if a notebook failed or a number moved by more than its table's tolerance, else 0.
+    """
+    kept = figures_dir()
+    with tempfile.TemporaryDirectory() as made:
+        made = Path(made)
+        with _figures_in(made / "figures"):
+            for path in paths:
+                print(f"{path.stem} …", flush=True)
+                error = run_notebook(path, made / path.name, parameters)
+                if error:
+                    print(error, flush=True)
+                    return 1
+        tables, moved = [], []
+        for folder in sorted((made / "figures").iterdir()):
+            found = compare_folders(kept / folder.name, folder)
+            tables.append(found[0].assign(folder=folder.name))
+            moved.append(found[1].assign(folder=folder.name))
+    tables, moved = pd.concat(tables), pd.concat(moved)
+    print(tables.to_string(index=False))
+    print(f"{tables['numbers'].sum()} numbers compared, {len(moved)} moved too far", flush=True)
+    if len(moved):
+        print(moved.head(50).to_string(index=False), flush=True)
+    return int(len(moved) > 0)
+
+
+@contextlib.contextmanager
+def _figures_in(folder):
+    before = os.environ.get("ILO_FIGURES")
+    os.environ["ILO_FIGURES"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop("ILO_FIGURES")
+        if before is not None:
+            os.environ["ILO_FIGURES"] = before
 
 
 def run_notebook(path, copy, parameters):
@@ -94,6 +151,9 @@ def _parser():
     )
     add = parser.add_argument
     add("notebooks", nargs="*", help="beginnings of names, such as 01 03 (default: all)")
+    add("--check", action="store_true",
+        help="write no figures; compare their tables with those in figures/, and fail if a number "
+        "moved by more than its tolerance")  # fmt: skip
     add("--model", help=f"{', '.join(map(repr, NOTICES))}, a hub id, or a local directory")
     add("--corpus", help="'udhr', 'flores200', or a path")
     add("--split", help="of FLORES: dev (the paper's) or devtest")

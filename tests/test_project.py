@@ -20,7 +20,7 @@ FILES = (".png", ".csv", ".json")
 ORDER = (
     "paths packaged languages corpora models stores activations neighbors ilo fragments maps "
     "alignment statistics chance tasks probes objectives evaluation finetuning experiments "
-    "tokens token_geometry lexicon plots reproduce"
+    "tokens token_geometry lexicon plots checks reproduce"
 ).split()
 
 
@@ -70,17 +70,28 @@ def test_committed_notebook_is_executed_and_clean(path):
     assert not re.search(r"Warning:|/home/|/root/|/tmp/|/Users/|site-packages", text)
 
 
+@pytest.fixture(scope="module")
+def slice_figures(tmp_path_factory):
+    """One folder for the figures of all notebooks: the last one reads the others' tables."""
+    return tmp_path_factory.mktemp("figures")
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path):
+def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path, slice_figures):
     # the ordinary caches, so that what one notebook computes the next one reads
-    monkeypatch.setenv("ILO_FIGURES", str(tmp_path / "figures"))
+    monkeypatch.setenv("ILO_FIGURES", str(slice_figures))
     parameters = {"sentences": 6, "languages": LANGUAGES, "epochs": 1, "loss_sentences": 1}
     parameters |= {"share": 0.0005, "most": 60, "map_tokens": 20}
     error = reproduce.run_notebook(path, tmp_path / path.name, parameters)
     assert error is None, error
-    figures = list((tmp_path / "figures").glob(f"gemma-3-270m--udhr-6x6-*/{path.name[:2]}_*"))
+    figures = list(slice_figures.glob(f"gemma-3-270m--udhr-6x6-*/{path.name[:2]}_*"))
     endings = {ending: {f.stem for f in figures if f.suffix == ending} for ending in FILES}
     assert endings[".png"] and endings[".png"] <= endings[".csv"] == endings[".json"]
+
+
+def test_committed_numbers_come_out_again(capsys):
+    assert reproduce.main(["--check", "01"]) == 0, capsys.readouterr().out
+    assert ", 0 moved too far" in capsys.readouterr().out
 
 
 def test_failing_notebook_is_named_with_its_cell(tmp_path, data, monkeypatch, capsys):
