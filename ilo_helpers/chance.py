@@ -181,6 +181,11 @@ def leave_out(acts, by="language", k=5, tau=3, metric="cosine"):
     pandas.DataFrame
         As :func:`ilo_helpers.ilo_scores`, with a column left_out. A group without which fewer
         than tau + 1 languages are left has no rows.
+
+    Raises
+    ------
+    ValueError
+        If that is so for all groups.
     """
     acts = acts.load().drop_attrs()
     codes = acts.language.values
@@ -191,6 +196,11 @@ def leave_out(acts, by="language", k=5, tau=3, metric="cosine"):
         if rest.sizes["language"] > tau:
             near = nearest_neighbors(rest, k=k, metric=metric)
             tables.append(ilo_scores(near, k=k, tau=tau).assign(left_out=name))
+    if not tables:
+        raise ValueError(
+            f"{len(codes)} languages, τ = {tau}: without any one {by} fewer than {tau + 1} are "
+            "left; take more languages or a smaller τ"
+        )
     return pd.concat(tables, ignore_index=True)
 
 
@@ -213,7 +223,7 @@ def make_world(
     noise : float
         Length of what each sentence has for itself.
     misplaced : int
-        Sentences of the last language that are moved to the middle of everything.
+        Sentences of the last language that are moved to the middle of everything, with noise.
     seed : int
 
     Returns
@@ -234,8 +244,8 @@ def make_world(
             turn = expm(rotation * logm(special_ortho_group.rvs(hidden, random_state=rng)).real)
         own = offset * scale * rng.normal(size=hidden)
         values[0, language] = shared @ turn + own
-    values += noise * scale * rng.normal(size=values.shape)
     values[0, -1, :misplaced] = values[0].mean((0, 1))
+    values += noise * scale * rng.normal(size=values.shape)
     coords = {"layer": [0], "language": language_table().index[:languages].tolist(),
               "sentence": [str(i) for i in range(sentences)]}  # fmt: skip
     return xr.DataArray(values.astype(np.float32), coords, (*coords, "hidden"))

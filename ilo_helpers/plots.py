@@ -85,7 +85,7 @@ def save_figure(fig, name, table, params):
 
 def figures_folder(params):
     """Folder of a setting's figures, ``figures/<model>--<corpus>/``."""
-    return figures_dir(f"{slug(params['model'])}--{slug(params['corpus'])}")
+    return figures_dir() / f"{slug(params['model'])}--{slug(params['corpus'])}"
 
 
 def save_table(name, table, params):
@@ -98,6 +98,7 @@ def save_table(name, table, params):
         table's hash, the git commit and the versions of the packages.
     """
     numbers = figures_folder(params) / f"{name}.csv"
+    numbers.parent.mkdir(exist_ok=True)
     table.to_csv(numbers, index=False, float_format="%.6g", lineterminator="\n")
     versions = {"python": platform.python_version()}
     versions |= {p: version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}

@@ -136,7 +136,7 @@ def test_the_world_s_knobs_do_what_they_say():
     assert worse["ilo"] < best["ilo"]
     lengths = np.linalg.norm(shares(meaning=3, noise=0)[0], axis=-1)
     assert lengths.mean() == pytest.approx(3, abs=0.15)
-    acts = make_world(4, 60, 24, meaning=0, noise=1, misplaced=2, seed=0)
+    acts = make_world(4, 60, 24, meaning=3, noise=0.5, misplaced=2, seed=0)
     near = nearest_neighbors(acts, k=5, metric="euclidean")["index"].values
     met = np.bincount(near.ravel(), minlength=240)
     assert set(np.argsort(met)[-2:]) == {180, 181}  # of 4 × 60, the last language's first
