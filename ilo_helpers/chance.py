@@ -8,7 +8,7 @@ import xarray as xr
 
 from .ilo import ilo_scores
 from .languages import language_table
-from .neighbors import nearest_neighbors
+from .neighbors import neighbors_within
 
 
 def expected_scores(sentences, languages, k=5, tau=3):
@@ -137,17 +137,19 @@ def without_translations(neighbors, k):
     return kept.assign_attrs(neighbors.attrs | {"k": k, "left_out": "translations"})
 
 
-def subsample_scores(acts, dim, sizes, draws=5, k=5, tau=3, metric="cosine", seed=0):
-    """Scores of random parts of the sentences or of the languages; neighbours searched anew.
+def subsample_scores(acts, neighbors, dim, sizes, draws=5, k=5, tau=3, seed=0):
+    """Scores of random parts of the sentences or of the languages, each a pool of its own.
 
     Parameters
     ----------
     acts : xarray.DataArray
+    neighbors : xarray.Dataset
+        ``nearest_neighbors(acts, …)``; see :func:`ilo_helpers.neighbors.neighbors_within`.
     dim : {"sentence", "language"}
     sizes : sequence of int
     draws : int
         Random parts of each size.
-    k, tau, metric
+    k, tau : int
     seed : int
 
     Returns
@@ -156,25 +158,26 @@ def subsample_scores(acts, dim, sizes, draws=5, k=5, tau=3, metric="cosine", see
         As :func:`ilo_helpers.ilo_scores`, with columns size and draw.
     """
     rng = np.random.default_rng(seed)
-    acts = acts.load().drop_attrs()  # nameless: parts are not kept on disk
     tables = []
     for size in sizes:
         for draw in range(draws):
-            chosen = np.sort(rng.choice(acts.sizes[dim], size, replace=False))
-            near = nearest_neighbors(acts.isel({dim: chosen}), k=k, metric=metric)
+            chosen = np.sort(rng.choice(neighbors.sizes[dim], size, replace=False))
+            near = neighbors_within(neighbors, acts, k, **{f"{dim}s": chosen})
             tables.append(ilo_scores(near, k=k, tau=tau).assign(size=size, draw=draw))
     return pd.concat(tables, ignore_index=True)
 
 
-def leave_out(acts, by="language", k=5, tau=3, metric="cosine"):
+def leave_out(acts, neighbors, by="language", k=5, tau=3):
     """Scores of the other languages when one language, or one family, is left out.
 
     Parameters
     ----------
     acts : xarray.DataArray
+    neighbors : xarray.Dataset
+        ``nearest_neighbors(acts, …)``; see :func:`ilo_helpers.neighbors.neighbors_within`.
     by : str
         ``"language"``, or a column of :func:`ilo_helpers.language_table` such as ``"family"``.
-    k, tau, metric
+    k, tau : int
 
     Returns
     -------
@@ -187,14 +190,13 @@ def leave_out(acts, by="language", k=5, tau=3, metric="cosine"):
     ValueError
         If that is so for all groups.
     """
-    acts = acts.load().drop_attrs()
-    codes = acts.language.values
+    codes = neighbors.language.values
     group = codes if by == "language" else language_table(list(codes))[by].values
     tables = []
     for name in dict.fromkeys(group):
-        rest = acts.isel(language=np.flatnonzero(group != name))
-        if rest.sizes["language"] > tau:
-            near = nearest_neighbors(rest, k=k, metric=metric)
+        rest = np.flatnonzero(group != name)
+        if len(rest) > tau:
+            near = neighbors_within(neighbors, acts, k, languages=rest)
             tables.append(ilo_scores(near, k=k, tau=tau).assign(left_out=name))
     if not tables:
         raise ValueError(

@@ -78,6 +78,54 @@ def nearest_neighbors(acts, k=10, metric="cosine", device=None):
     return found.assign_attrs(attrs)
 
 
+def neighbors_within(neighbors, acts, k, languages=None, sentences=None):
+    """The k nearest within a part of the corpus, from the stored lists of the whole.
+
+    Who is not in the part is struck from the lists, which keeps their order; rows with fewer
+    than k left are searched anew. The result is that of :func:`nearest_neighbors` on the part.
+
+    Parameters
+    ----------
+    neighbors : xarray.Dataset
+        ``nearest_neighbors(acts, …)``; the longer the lists, the fewer searches.
+    acts : xarray.DataArray
+        The vectors, of the layers of ``neighbors`` at least.
+    k : int
+    languages, sentences : array of int, optional
+        Places of those in the part, ascending; default all.
+
+    Returns
+    -------
+    xarray.Dataset
+        As :func:`nearest_neighbors`, k neighbours each, without the attributes of the whole.
+    """
+    total = [neighbors.sizes["language"], neighbors.sizes["sentence"]]
+    chosen = [np.arange(n) if part is None else np.asarray(part)
+              for n, part in zip(total, (languages, sentences), strict=True)]  # fmt: skip
+    rows = (chosen[0][:, None] * total[1] + chosen[1]).ravel()
+    place = np.full(total[0] * total[1], -1)
+    place[rows] = np.arange(len(rows))
+    metric, stored = neighbors.attrs["metric"], neighbors.sizes["neighbor"]
+    found = {"index": [], "distance": []}
+    for layer in neighbors.layer.values:
+        at = neighbors.sel(layer=layer)
+        lists = place[at["index"].values.reshape(-1, stored)[rows]]
+        order = np.argsort(lists < 0, axis=1, kind="stable")[:, :k]  # those inside first
+        index = np.take_along_axis(lists, order, 1).astype(np.int32)
+        distance = np.take_along_axis(at["distance"].values.reshape(-1, stored)[rows], order, 1)
+        short = np.flatnonzero((lists >= 0).sum(1) < k)
+        if len(short):
+            points = acts.sel(layer=layer).values.reshape(len(place), -1)[rows]
+            index[short], distance[short] = knn(points, k, metric, _default_device(), short)
+        shape = (*map(len, chosen), k)
+        found["index"].append(index.reshape(shape))
+        found["distance"].append(distance.reshape(shape))
+    coords = {"layer": neighbors.layer.values, "language": neighbors.language.values[chosen[0]],
+              "sentence": neighbors.sentence.values[chosen[1]], "neighbor": range(k)}  # fmt: skip
+    variables = {name: (list(coords), np.stack(arrays)) for name, arrays in found.items()}
+    return xr.Dataset(variables, coords, {"metric": metric, "k": k})
+
+
 def _default_device():
     import torch
 

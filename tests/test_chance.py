@@ -97,27 +97,31 @@ def test_without_translations_equals_a_search_that_forbids_them():
 
 def test_parts_of_the_sentences_and_of_the_languages():
     acts = make_world(4, 12, 8, seed=2)
-    found = subsample_scores(acts, "sentence", [12, 6], draws=2, k=3, tau=2)
-    whole = ilo_scores(nearest_neighbors(acts, k=3), k=3, tau=2)
+    near = nearest_neighbors(acts, k=8)
+    found = subsample_scores(acts, near, "sentence", [12, 6], draws=2, k=3, tau=2)
+    whole = ilo_scores(near, k=3, tau=2)
     full = found[(found["size"] == 12) & (found["draw"] == 0)]
     np.testing.assert_allclose(full["ilo"], whole["ilo"])  # all of them is the whole
     assert found[found["size"] == 6]["sentences"].unique().tolist() == [6]
-    again = subsample_scores(acts, "sentence", [12, 6], draws=2, k=3, tau=2)
+    again = subsample_scores(acts, near, "sentence", [12, 6], draws=2, k=3, tau=2)
     assert found.equals(again)
-    three = subsample_scores(acts, "language", [3], draws=2, k=3, tau=2)
+    three = subsample_scores(acts, near, "language", [3], draws=2, k=3, tau=2)
     assert three.groupby("draw")["language"].nunique().tolist() == [3, 3]
 
 
 def test_leaving_out_languages_and_families():
     acts = make_world(4, 12, 8, seed=3).assign_coords(language=CODES)
-    found = leave_out(acts, "language", k=3, tau=2)
+    near = nearest_neighbors(acts, k=5)
+    found = leave_out(acts, near, "language", k=3, tau=2)
     assert found["left_out"].unique().tolist() == CODES
     rest = acts.sel(language=CODES[1:])
     expected = ilo_scores(nearest_neighbors(rest, k=3), k=3, tau=2)["ilo"]
     np.testing.assert_allclose(found[found["left_out"] == "eng_Latn"]["ilo"], expected)
-    families = leave_out(acts, "family", k=3, tau=1)
+    families = leave_out(acts, near, "family", k=3, tau=1)
     assert families["left_out"].unique().tolist() == ["Germanic", "Slavic"]
     assert families[families["left_out"] == "Slavic"]["language"].tolist() == CODES[:2]
+    with pytest.raises(ValueError, match="4 languages, τ = 3: without any one family fewer than 4"):
+        leave_out(acts, near, "family", k=3, tau=3)
 
 
 def test_the_world_s_knobs_do_what_they_say():

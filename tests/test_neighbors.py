@@ -3,7 +3,7 @@ import pytest
 from conftest import LANGUAGES, world
 
 from ilo_helpers import extract_activations, load_corpus, nearest_neighbors, neighbors
-from ilo_helpers.neighbors import RowError, knn
+from ilo_helpers.neighbors import RowError, knn, neighbors_within
 
 
 def brute_force(points, k, metric):
@@ -139,3 +139,19 @@ def test_kept_by_content_and_resumed(data, monkeypatch):
     nearest_neighbors(acts, k=3)
     nearest_neighbors(moved, k=3)
     assert computed[8:] == [2]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("stored", [4, 30])
+def test_a_part_of_the_lists_is_the_search_in_the_part(metric, stored):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(2, 1, 15, 6)) + 0.8 * rng.normal(size=(2, 5, 15, 6))
+    acts = world(values + 2 * rng.normal(size=(2, 5, 1, 6)))
+    whole = nearest_neighbors(acts, k=stored, metric=metric)
+    for languages, sentences in (([0, 2, 3], None), (None, [1, 4, 5, 9, 14]), ([1, 4], [0, 7, 8])):
+        found = neighbors_within(whole, acts, 3, languages, sentences)
+        part = acts.isel(language=languages or slice(None), sentence=sentences or slice(None))
+        expected = nearest_neighbors(part, k=3, metric=metric)
+        np.testing.assert_array_equal(found["index"], expected["index"])
+        np.testing.assert_allclose(found["distance"], expected["distance"], atol=1e-6)
+        assert found.language.values.tolist() == part.language.values.tolist()
