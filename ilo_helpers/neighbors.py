@@ -98,11 +98,20 @@ def neighbors_within(neighbors, acts, k, languages=None, sentences=None):
     -------
     xarray.Dataset
         As :func:`nearest_neighbors`, k neighbours each, without the attributes of the whole.
+
+    Raises
+    ------
+    ValueError
+        If the part has no more than k sentences.
     """
     total = [neighbors.sizes["language"], neighbors.sizes["sentence"]]
     chosen = [np.arange(n) if part is None else np.asarray(part)
               for n, part in zip(total, (languages, sentences), strict=True)]  # fmt: skip
     rows = (chosen[0][:, None] * total[1] + chosen[1]).ravel()
+    if k >= len(rows):
+        raise ValueError(
+            f"k = {k}: with {len(rows)} sentences in the part, k must be from 1 to {len(rows) - 1}"
+        )
     place = np.full(total[0] * total[1], -1)
     place[rows] = np.arange(len(rows))
     metric, stored = neighbors.attrs["metric"], neighbors.sizes["neighbor"]

@@ -155,3 +155,5 @@ def test_a_part_of_the_lists_is_the_search_in_the_part(metric, stored):
         np.testing.assert_array_equal(found["index"], expected["index"])
         np.testing.assert_allclose(found["distance"], expected["distance"], atol=1e-6)
         assert found.language.values.tolist() == part.language.values.tolist()
+    with pytest.raises(ValueError, match="k = 3: with 3 sentences in the part"):
+        neighbors_within(whole, acts, 3, [0], [1, 2, 3])

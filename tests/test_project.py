@@ -24,6 +24,11 @@ ORDER = (
 ).split()
 
 
+def test_the_book_describes_every_module():
+    page = (ROOT / "book/api.md").read_text()
+    assert re.findall(r"automodule:: ilo_helpers\.(\w+)", page) == ORDER
+
+
 def test_environment_names_only_what_exists():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     python, pip, packages = environment["dependencies"]
