@@ -21,7 +21,9 @@ _HOME = {
     "nearest_neighbors": "neighbors",
     "ilo_scores": "ilo",
     "sweep": "ilo",
-    "save_figure": "plots",
+    "save_figure": "figures",
+    "save_table": "figures",
+    "load_table": "figures",
 }
 __all__ = sorted(_HOME)
 

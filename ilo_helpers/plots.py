@@ -4,12 +4,7 @@ Every function takes a table, returns a :class:`matplotlib.figure.Figure` and sh
 """
 
 import functools
-import hashlib
 import itertools
-import json
-import platform
-import subprocess
-from importlib.metadata import version
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +15,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.ticker import MaxNLocator
 
 from .languages import BANDS, language_table
-from .paths import PACKAGE, figures_dir, slug
+from .paths import PACKAGE
 
 #: Resource bands: three of the Okabe-Ito colours.
 BAND_COLORS = {"high": "#0072B2", "middle": "#E69F00", "low": "#CC3311", "unknown": "#999999"}
@@ -56,98 +51,6 @@ def language_label(code):
     if row["own_name"] == row["name"] or not {*map(ord, row["own_name"])} <= _drawable():
         return row["name"]
     return f"{row['name']} · {row['own_name']}"
-
-
-def save_figure(fig, name, table, params):
-    """Save a figure with its numbers and settings, and close it.
-
-    Parameters
-    ----------
-    fig : matplotlib.figure.Figure
-    name : str
-        File name without ending, such as ``"03_ilo_by_layer"``.
-    table : pandas.DataFrame
-        The plotted numbers.
-    params : dict
-        What decides them; ``model`` and ``corpus`` name the folder.
-
-    Returns
-    -------
-    pathlib.Path
-        The picture, ``figures/<model>--<corpus>/<name>.png``; beside it ``.csv`` and ``.json``.
-    """
-    picture = save_table(name, table, params).with_suffix(".png")
-    # no date or version inside the picture: the same figure is the same file
-    fig.savefig(picture, metadata={"Software": None})
-    plt.close(fig)
-    return picture
-
-
-def figures_folder(params):
-    """Folder of a setting's figures, ``figures/<model>--<corpus>/``."""
-    return figures_dir() / f"{slug(params['model'])}--{slug(params['corpus'])}"
-
-
-def save_table(name, table, params):
-    """Save numbers with their settings, as :func:`save_figure` does, where there is no picture.
-
-    Returns
-    -------
-    pathlib.Path
-        ``figures/<model>--<corpus>/<name>.csv``; beside it ``.json`` with the settings, the
-        table's hash, the git commit and the versions of the packages.
-    """
-    numbers = figures_folder(params) / f"{name}.csv"
-    numbers.parent.mkdir(exist_ok=True)
-    table.to_csv(numbers, index=False, float_format="%.6g", lineterminator="\n")
-    versions = {"python": platform.python_version()}
-    versions |= {p: version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
-    digest = hashlib.sha256(numbers.read_bytes()).hexdigest()
-    note = {"figure": name, "tables": {numbers.name: f"sha256:{digest}"}, "commit": _commit(),
-            "parameters": params, "versions": versions}  # fmt: skip
-    numbers.with_suffix(".json").write_text(json.dumps(note, indent=1, default=str) + "\n")
-    return numbers
-
-
-@functools.cache
-def _commit():
-    """Git commit of the code, with "-dirty" where it was changed since; None without git."""
-    command = ["git", "-C", str(PACKAGE), "describe", "--always", "--abbrev=12", "--dirty"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def load_table(name, folder):
-    """Numbers that :func:`save_table` or :func:`save_figure` wrote.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``"03_ilo_by_layer"``.
-    folder : pathlib.Path
-        As :func:`figures_folder` returns it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        With the settings in ``attrs``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is not there; says which notebook writes it.
-    """
-    path = folder / f"{name}.csv"
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{folder.name} has no table {name}; notebook {name[:2]} writes it: "
-            f"make reproduce NOTEBOOKS={name[:2]}, with the same model and corpus"
-        )
-    table = pd.read_csv(path)
-    table.attrs = json.loads(path.with_suffix(".json").read_text())["parameters"]
-    return table
 
 
 def bars_by_language(table, value, xlabel, title):
@@ -543,155 +446,8 @@ def interactive_map(points, text, title, path):
     return fig
 
 
-def change_by_layer(table, panel, ylabel, title):
-    """A change by layer with its interval: a panel for each ``panel``, a line for each band.
-
-    Figures f and g.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns layer, change, low, high, group (a resource band, or ``"all"``) and ``panel``.
-    panel, ylabel, title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    panels = list(table[panel].unique())
-    fig, axes = plt.subplots(
-        1, len(panels), figsize=(4.6 * len(panels), 3.6), sharey=True, squeeze=False
-    )
-    for ax, name in zip(axes[0], panels, strict=True):
-        parts = dict(list(table[table[panel] == name].groupby("group")))
-        for value in ["all", *(band for band in BAND_COLORS if band in parts)]:
-            part, color = parts[value], BAND_COLORS.get(value, "black")
-            ax.plot(part["layer"], part["change"], color=color, label=value)
-            ax.fill_between(part["layer"], part["low"], part["high"], color=color, alpha=0.15)
-        ax.axhline(0, color="black", linewidth=0.8)
-        ax.set(xlabel="layer (0 = token embeddings)", title=name)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0, 0].set_ylabel(ylabel)
-    axes[0, -1].legend(title="resources")
-    fig.suptitle(title, x=0.01, ha="left")
-    return fig
-
-
-#: Full and partly frozen training: Okabe-Ito blue and orange, then others.
-FREEZE_COLORS = {"none": "#0072B2", "first-8": "#E69F00", "last-8": "#CC79A7", "lora": "#009E73"}
-
-
-def dose_response(runs, measures, title):
-    """What each learning rate does: a panel a measure, a line a kind of freezing, a dot a run.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        Columns learning_rate, freeze and the measures.
-    measures : dict
-        Panel title of each column drawn.
-    title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    columns = -(-len(measures) // 2)
-    fig, axes = plt.subplots(2, columns, figsize=(3.6 * columns, 5.4), sharex=True, squeeze=False)
-    for ax, (measure, name) in zip(axes.ravel(), measures.items(), strict=False):
-        for freeze, part in runs.groupby("freeze", sort=False):
-            color = FREEZE_COLORS.get(freeze, "#000000")
-            mean = part.groupby("learning_rate")[measure].mean()
-            ax.plot(mean.index, mean, color=color, label=freeze)
-            ax.scatter(part["learning_rate"], part[measure], color=color, s=14)
-        ax.set(xscale="log", title=name)
-    for ax in axes[-1]:
-        ax.set_xlabel("learning rate")
-    axes[0, 0].legend(title="frozen")
-    fig.suptitle(title, x=0.01, ha="left")
-    return fig
-
-
-def scatter_runs(runs, x, y, label, xlabel, ylabel, title):
-    """One dot a run, coloured by what was frozen, labelled with a setting.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        Columns freeze, ``x``, ``y`` and ``label``.
-    x, y, label, xlabel, ylabel, title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    fig, ax = plt.subplots(figsize=(6, 4.5))
-    for freeze, part in runs.groupby("freeze", sort=False):
-        ax.scatter(part[x], part[y], s=26, label=freeze, color=FREEZE_COLORS.get(freeze, "#000000"))
-    for _, row in runs.iterrows():
-        ax.annotate(row[label], (row[x], row[y]), xytext=(4, 3), fontsize=7,
-                    textcoords="offset points")  # fmt: skip
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    ax.legend(title="frozen")
-    return fig
-
-
-def dots_by_language(table, value, hue, xlabel, title):
-    """A dot with its interval for each language and ``hue`` (figure h).
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns language, ``value``, low, high and ``hue``; sorted by the first ``hue``.
-    value, hue, xlabel, title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    kinds = list(table[hue].unique())
-    first = table[table[hue] == kinds[-1]].sort_values(value)
-    places = {code: place for place, code in enumerate(first["language"])}
-    fig, ax = plt.subplots(figsize=(7.5, 1.5 + 0.24 * len(places)))
-    for shift, color, kind in zip((0.2, 0, -0.2), ("#999999", "#0072B2", "#E69F00"), kinds,
-                                  strict=False):  # fmt: skip
-        part = table[table[hue] == kind]
-        y = part["language"].map(places) + shift
-        error = [part[value] - part["low"], part["high"] - part[value]]
-        ax.errorbar(part[value], y, xerr=error, fmt="o", color=color, markersize=4, label=kind)
-    ax.set_yticks(list(places.values()), [language_label(code) for code in places])
-    ax.set(xlabel=xlabel, title=title, xlim=(0, 1))
-    ax.legend(loc="lower right")
-    return fig
-
-
-def scatter_languages(table, x, y, xlabel, ylabel, title):
-    """One dot a language, labelled, coloured by its resource band (figure i).
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns language, ``x`` and ``y``.
-    x, y, xlabel, ylabel, title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    bands = table["language"].map(language_table(list(table["language"]))["resource_band"])
-    fig, ax = plt.subplots(figsize=(6, 4.5))
-    for band in [band for band in BAND_COLORS if band in set(bands)]:
-        part = table[bands == band]
-        ax.scatter(part[x], part[y], color=BAND_COLORS[band], label=band, s=22)
-    for _, row in table.iterrows():
-        ax.annotate(row["language"][:3], (row[x], row[y]), xytext=(3, 3), fontsize=7,
-                    textcoords="offset points")  # fmt: skip
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    ax.legend(title="resources")
-    return fig
-
-
-def _model_colors(models):
+def model_colors(models):
+    """A colour for each model, in the order they are named."""
     return dict(zip(models, itertools.cycle(MODEL_COLORS), strict=False))
 
 
@@ -702,7 +458,7 @@ def ilo_by_depth(scores, title):
     """
     depth = scores["layer"] / scores.groupby("model")["layer"].transform("max")
     table = scores.assign(depth=depth)
-    colors = _model_colors(scores["model"].unique())
+    colors = model_colors(scores["model"].unique())
     fig, axes = plt.subplots(1, 3, figsize=(11, 3.5), sharex=True, sharey=True)
     for ax, (value, label) in zip(axes, SCORES.items(), strict=True):
         sns.lineplot(
@@ -750,113 +506,32 @@ def heatmaps(tables, title, label, vmax=None, vmin=0, fmt=".2f"):
     return fig
 
 
-def accuracy_by_label(table, title, xlabel="accuracy, one against the rest"):
-    """A dot for each label and model, with its spread over folds.
+def dots_by_language(table, value, hue, xlabel, title):
+    """A dot with its interval for each language and ``hue`` (figure h).
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns label, model, accuracy and sd.
-    title, xlabel : str
+        Columns language, ``value``, low, high and ``hue``; sorted by the first ``hue``.
+    value, hue, xlabel, title : str
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    order = table.groupby("label")["accuracy"].max().sort_values().index
-    places = {label: place for place, label in enumerate(order)}
-    fig, ax = plt.subplots(figsize=(7, 1.5 + 0.2 * len(order)))
-    for model, color in _model_colors(table["model"].unique()).items():
-        part = table[table["model"] == model]
-        y = part["label"].map(places)
-        ax.errorbar(part["accuracy"], y, xerr=part["sd"], fmt="o", color=color,
-                    markersize=4, label=model)  # fmt: skip
-    ax.axvline(0.5, color="black", linewidth=0.8)
-    ax.set_yticks(list(places.values()), list(places))
-    ax.set(xlabel=xlabel)
-    fig.suptitle(title, x=0.01, ha="left")
-    fig.legend(loc="outside lower right", ncols=2)
-    return fig
-
-
-def histogram(table, value, xlabel, title):
-    """Share of the tokens with each whole number, a step a model, a line at its mean.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns model and ``value`` (int).
-    value, xlabel, title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    fig, ax = plt.subplots(figsize=(7, 3.5))
-    for model, color in _model_colors(table["model"].unique()).items():
-        numbers = table.loc[table["model"] == model, value]
-        share = numbers.value_counts(normalize=True).reindex(
-            range(1, table[value].max() + 1), fill_value=0
-        )
-        ax.step(share.index, share, where="mid", color=color, label=model)
-        ax.fill_between(share.index, share, step="mid", color=color, alpha=0.15)
-        ax.axvline(numbers.mean(), color=color, linestyle="--")
-    ax.set(xlabel=xlabel, ylabel="share of the tokens", title=title, ylim=(0, None))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend()
-    return fig
-
-
-def by_frequency(table, ylabel, title):
-    """Mean and standard deviation of a measure in each part by frequency, a line a model.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns model, part, mean and sd, as
-        :func:`ilo_helpers.token_geometry.by_frequency` returns them.
-    ylabel, title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    fig, ax = plt.subplots(figsize=(7, 3.5))
-    for model, color in _model_colors(table["model"].unique()).items():
-        part = table[table["model"] == model]
-        ax.plot(part["part"], part["mean"], color=color, marker="o", label=model)
-        ax.fill_between(part["part"], part["mean"] - part["sd"], part["mean"] + part["sd"],
-                        color=color, alpha=0.12)  # fmt: skip
-    ax.set(xlabel="tenth of the tokens, from the most frequent", ylabel=ylabel, title=title)
-    ax.set_ylim(0, None)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend()
-    return fig
-
-
-def token_maps(points, title):
-    """A map of token embeddings a model, coloured by category (figure 1).
-
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        Columns model, x, y and category.
-    title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    models, categories = points["model"].unique(), sorted(points["category"].unique())
-    colors = alternating(categories)
-    fig, axes = plt.subplots(1, len(models), squeeze=False, figsize=(5 * len(models) + 1.5, 4.6))
-    for ax, model in zip(axes[0], models, strict=True):
-        part = points[points["model"] == model].sample(frac=1, random_state=0)
-        ax.scatter(part["x"], part["y"], s=5, c=part["category"].map(colors), linewidths=0)
-        ax.set(title=model, xticks=[], yticks=[])
-    handles = [plt.Line2D([], [], marker="o", linestyle="", color=c) for c in colors.values()]
-    fig.legend(handles, colors, loc="outside right center")
-    fig.suptitle(title, x=0.01, ha="left")
+    kinds = list(table[hue].unique())
+    first = table[table[hue] == kinds[-1]].sort_values(value)
+    places = {code: place for place, code in enumerate(first["language"])}
+    fig, ax = plt.subplots(figsize=(7.5, 1.5 + 0.24 * len(places)))
+    for shift, color, kind in zip((0.2, 0, -0.2), ("#999999", "#0072B2", "#E69F00"), kinds,
+                                  strict=False):  # fmt: skip
+        part = table[table[hue] == kind]
+        y = part["language"].map(places) + shift
+        error = [part[value] - part["low"], part["high"] - part[value]]
+        ax.errorbar(part[value], y, xerr=error, fmt="o", color=color, markersize=4, label=kind)
+    ax.set_yticks(list(places.values()), [language_label(code) for code in places])
+    ax.set(xlabel=xlabel, title=title, xlim=(0, 1))
+    ax.legend(loc="lower right")
     return fig
 
 

@@ -45,8 +45,8 @@ def test_folders_need_a_table_in_common(tmp_path):
 
 def test_check_command_finds_a_number_that_moved(tmp_path, data, monkeypatch, capsys):
     source = (
-        "import pandas as pd\nfrom ilo_helpers import plots\n"
-        "plots.save_table('03_x', pd.DataFrame({'ilo': [value]}), {'model': 'm', 'corpus': 'c'})"
+        "import pandas as pd\nfrom ilo_helpers import save_table\n"
+        "save_table('03_x', pd.DataFrame({'ilo': [value]}), {'model': 'm', 'corpus': 'c'})"
     )
     notebook = nbformat.v4.new_notebook(
         cells=[

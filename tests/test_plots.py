@@ -1,4 +1,3 @@
-import json
 import warnings
 
 import matplotlib.pyplot as plt
@@ -8,7 +7,14 @@ import pytest
 from conftest import world
 from matplotlib.figure import Figure
 
-from ilo_helpers import ilo_scores, language_table, nearest_neighbors, plots, save_figure, sweep
+from ilo_helpers import (
+    ilo_scores,
+    language_table,
+    nearest_neighbors,
+    plots,
+    sweep,
+    training_plots,
+)
 
 CODES = list(language_table().index)
 
@@ -58,19 +64,6 @@ def test_lines_show_the_means_of_the_bands(neighbors):
     plt.close("all")
 
 
-def test_picture_numbers_and_settings_are_saved_together(neighbors, data, tmp_path):
-    scores = ilo_scores(neighbors)
-    params = {"model": "some/model", "corpus": "udhr", "k": 5}
-    picture = save_figure(plots.ilo_by_layer(scores, "t"), "03_x", scores, params)
-    assert picture == tmp_path / "figures" / "some_model--udhr" / "03_x.png"
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    numbers = pd.read_csv(picture.with_suffix(".csv"), keep_default_na=False)
-    np.testing.assert_allclose(numbers["ilo"], scores["ilo"], rtol=1e-5)
-    note = json.loads(picture.with_suffix(".json").read_text())
-    assert note["parameters"] == params and "torch" in note["versions"]
-    assert plt.get_fignums() == []
-
-
 def test_own_names_only_where_a_font_can_draw_them(monkeypatch):
     assert plots.language_label("eng_Latn") == "English"
     assert plots.language_label("rus_Cyrl") == "Russian · русский"
@@ -84,7 +77,7 @@ def test_change_is_drawn_a_panel_a_run_and_a_line_a_band():
             for layer, change in enumerate((0, sign * size))]  # fmt: skip
     table = pd.DataFrame(rows, columns=["run", "group", "layer", "change"])
     table = table.assign(low=table["change"] - 1, high=table["change"] + 1)
-    fig = plots.change_by_layer(table, "run", "y", "t")
+    fig = training_plots.change_by_layer(table, "run", "y", "t")
     assert [ax.get_title() or ax.get_title(loc="left") for ax in fig.axes] == ["full", "frozen"]
     lines = {line.get_label(): line.get_ydata()[1] for line in fig.axes[1].get_lines()}
     assert {name: lines[name] for name in ("all", "high", "low")} == {
@@ -98,11 +91,11 @@ def test_runs_are_drawn_where_their_numbers_say():
         "freeze": ["none", "none", "first-8"], "learning_rate": [1e-5, 1e-5, 1e-4],
         "english": [0.5, 0.7, 0.9], "others": [0.1, 0.3, 0.4], "label": ["", "", "1e-4"],
     })  # fmt: skip
-    fig = plots.dose_response(runs, {"english": "English", "others": "others"}, "t")
+    fig = training_plots.dose_response(runs, {"english": "English", "others": "others"}, "t")
     # a line is the mean over seeds, a dot a run
     assert fig.axes[0].get_lines()[0].get_ydata() == pytest.approx([0.6])
     assert fig.axes[0].collections[0].get_offsets()[:, 1].tolist() == [0.5, 0.7]
-    fig = plots.scatter_runs(runs, "english", "others", "label", "x", "y", "t")
+    fig = training_plots.scatter_runs(runs, "english", "others", "label", "x", "y", "t")
     assert fig.axes[0].collections[1].get_offsets().tolist() == [[0.9, 0.4]]
     assert "1e-4" in [text.get_text() for text in fig.axes[0].texts]
     plt.close("all")

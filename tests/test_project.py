@@ -20,7 +20,7 @@ FILES = (".png", ".csv", ".json")
 ORDER = (
     "paths packaged languages corpora models stores activations neighbors ilo fragments maps "
     "alignment statistics chance tasks probes objectives evaluation finetuning experiments "
-    "tokens token_geometry lexicon plots checks reproduce"
+    "tokens token_geometry lexicon figures plots token_plots training_plots checks reproduce"
 ).split()
 
 
