@@ -8,11 +8,12 @@ NAMES := MODEL CORPUS SPLIT SENTENCES LANGUAGES K TAU METRIC POOLING OTHERS TASK
 lower = $(shell echo $(1) | tr A-Z a-z)
 OPTIONS = $(foreach name,$(NAMES),$(if $($(name)),--$(call lower,$(name)) "$($(name))"))
 
-.PHONY: reproduce test lab notebooks book sweep benchmarks constraints clean-cache help
+.PHONY: reproduce test slice lab notebooks book sweep benchmarks constraints clean-cache help
 
 help:
 	@echo "make reproduce [MODEL=… CORPUS=… SPLIT=… SENTENCES=… LANGUAGES=… K=… TAU=…]"
 	@echo "make test         lint, unit tests, every notebook on a slice with the real model"
+	@echo "make slice        write the slice's numbers, tests/slice, anew"
 	@echo "make lab          JupyterLab on the notebooks"
 	@echo "make notebooks    execute the committed notebooks in place, from the default settings"
 	@echo "make book         the notebooks as a site, build/book/index.html"
@@ -27,6 +28,11 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
+
+# The numbers that `make test` compares: run this where a change of them is meant.
+slice: .venv/ready
+	rm -f tests/slice/*.csv
+	$(BIN)/python -m pytest tests/test_project.py -k slice --keep-slice
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks

@@ -451,21 +451,38 @@ def model_colors(models):
     return dict(zip(models, itertools.cycle(MODEL_COLORS), strict=False))
 
 
-def ilo_by_depth(scores, title):
-    """Mean ILO, bridge and reach of several models by relative depth, 0 to 1.
+def models_by_depth(table, title, values=SCORES):
+    """Measures of several models by relative depth, 0 to 1: a panel a measure, a row a corpus.
 
-    ``scores`` has a column model; the shading spans the languages' quartiles.
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns model, layer, those of ``values`` (in [0, 1]) and, where there are several,
+        corpus. Of several rows for a layer (languages) the mean is drawn, and their quartiles.
+    title : str
+    values : dict
+        Panel title of each column drawn.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
-    depth = scores["layer"] / scores.groupby("model")["layer"].transform("max")
-    table = scores.assign(depth=depth)
-    colors = model_colors(scores["model"].unique())
-    fig, axes = plt.subplots(1, 3, figsize=(11, 3.5), sharex=True, sharey=True)
-    for ax, (value, label) in zip(axes, SCORES.items(), strict=True):
-        sns.lineplot(
-            table, x="depth", y=value, hue="model", palette=colors, errorbar=("pi", 50),
-            err_kws={"alpha": 0.15}, marker="o", markersize=4, ax=ax, legend=ax is axes[0],
-        )  # fmt: skip
-        ax.set(title=label, xlabel="layer / number of layers", ylabel="", ylim=(0, 1))
+    table = table.assign(depth=table["layer"] / table.groupby("model")["layer"].transform("max"))
+    corpora = table["corpus"].unique() if "corpus" in table else [""]
+    colors = model_colors(table["model"].unique())
+    fig, axes = plt.subplots(
+        len(corpora), len(values), sharex=True, sharey=True, squeeze=False,
+        figsize=(max(11, 2.4 * len(values)), 3 * len(corpora) + 0.5),
+    )  # fmt: skip
+    for row, corpus in zip(axes, corpora, strict=True):
+        part = table[table["corpus"] == corpus] if corpus else table
+        for ax, (value, label) in zip(row, values.items(), strict=True):
+            sns.lineplot(
+                part, x="depth", y=value, hue="model", palette=colors, errorbar=("pi", 50),
+                err_kws={"alpha": 0.15}, marker="o", markersize=4, ax=ax, legend=ax is axes[0, 0],
+            )  # fmt: skip
+            ax.set(title=label, xlabel="layer / number of layers", ylabel="", ylim=(0, 1))
+        row[0].set_ylabel(corpus if len(corpora) > 1 else "")
     fig.suptitle(title, x=0.01, ha="left")
     return fig
 

@@ -125,15 +125,16 @@ def jackknife_interval(value, left_out, level=0.95):
     return value - half, value + half
 
 
-def change_by_layer(before, after, k=5, tau=3, groups=None, draws=1000, seed=0):
-    """Change of the scores from one model to another, with paired bootstrap intervals.
+def change_by_layer(before, after, k=5, tau=3, groups=None):
+    """Change of the scores from one model to another, with paired jackknife intervals.
+
+    The same sentence is left out of both, so what both owe to it cancels.
 
     Parameters
     ----------
     before, after : xarray.Dataset
         Neighbours of the same corpus.
-    k, tau, draws, seed
-        As in :func:`bootstrap_scores`.
+    k, tau : int
     groups : pandas.Series, optional
         A group for each language, such as its resource band.
 
@@ -144,7 +145,7 @@ def change_by_layer(before, after, k=5, tau=3, groups=None, draws=1000, seed=0):
         over the languages of a group; the group ``"all"`` is of all languages.
     """
     tables = [ilo_scores(each, k, tau) for each in (before, after)]
-    resampled = [bootstrap_scores(each, k, tau, draws, seed) for each in (before, after)]
+    without = [leave_one_out_scores(each, k, tau) for each in (before, after)]
     languages = before["language"].values
     members = {"all": np.ones(len(languages), bool)}
     if groups is not None:
@@ -153,15 +154,13 @@ def change_by_layer(before, after, k=5, tau=3, groups=None, draws=1000, seed=0):
     rows = []
     for group, inside in members.items():
         means = [
-            table[table["language"].isin(languages[inside])]
-            .groupby("layer")[[*resampled[0]]]
-            .mean()
+            table[table["language"].isin(languages[inside])].groupby("layer")[[*without[0]]].mean()
             for table in tables
         ]
-        for score in resampled[0]:
-            drawn = resampled[1][score] - resampled[0][score]
-            low, high = interval(drawn[:, :, inside].mean(2))
+        for score in without[0]:
             change = means[1][score] - means[0][score]
+            left_out = without[1][score] - without[0][score]
+            low, high = jackknife_interval(change.to_numpy(), left_out[:, :, inside].mean(2))
             rows.append(pd.DataFrame({
                 "group": group, "layer": change.index, "score": score,
                 "after": means[1][score].values, "change": change.values, "low": low, "high": high,

@@ -17,6 +17,10 @@ SIZES = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id"
 ARCHITECTURES = ("llama", "gemma3", "xlm-roberta", "bert", "bloom", "mt5", "gpt2")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--keep-slice", action="store_true", help="write tests/slice anew")
+
+
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """An empty data folder that shares the real models and corpora."""

@@ -2,20 +2,25 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 
 import nbformat
+import pandas as pd
 import pytest
 import yaml
 from conftest import LANGUAGES
 
 from ilo_helpers import reproduce
+from ilo_helpers.checks import compare_tables
 from ilo_helpers.paths import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+#: Tables of every notebook on a slice, as they came out; `make slice` writes them anew.
+SLICE = ROOT / "tests/slice"
 FILES = (".png", ".csv", ".json")
 ORDER = (
     "paths packaged languages corpora models stores activations neighbors ilo fragments maps "
@@ -82,7 +87,7 @@ def slice_figures(tmp_path_factory):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path, slice_figures):
+def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path, slice_figures, request):
     # the ordinary caches, so that what one notebook computes the next one reads
     monkeypatch.setenv("ILO_FIGURES", str(slice_figures))
     parameters = {"sentences": 6, "languages": LANGUAGES, "epochs": 1, "loss_sentences": 1}
@@ -92,6 +97,17 @@ def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path, slice_figures):
     figures = list(slice_figures.glob(f"gemma-3-270m--udhr-6x6-*/{path.name[:2]}_*"))
     endings = {ending: {f.stem for f in figures if f.suffix == ending} for ending in FILES}
     assert endings[".png"] and endings[".png"] <= endings[".csv"] == endings[".json"]
+    made = sorted(figure for figure in figures if figure.suffix == ".csv")
+    if request.config.getoption("--keep-slice"):
+        for table in made:
+            shutil.copy(table, SLICE)
+    kept = sorted(SLICE.glob(f"{path.name[:2]}_*.csv"))
+    assert [table.name for table in kept] == [table.name for table in made]
+    moved = [
+        compare_tables(*map(pd.read_csv, pair), pair[0].stem)
+        for pair in zip(kept, made, strict=True)
+    ]
+    assert all(table.empty for table in moved), pd.concat(moved).to_string()
 
 
 def test_committed_numbers_come_out_again(capsys):

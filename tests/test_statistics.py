@@ -66,14 +66,14 @@ def test_jackknife_of_a_mean_is_its_standard_error():
 def test_interval_and_no_change(neighbors):
     low, high = interval(np.arange(101.0)[:, None], 0.9)
     assert (low[0], high[0]) == pytest.approx((5, 95))
-    table = change_by_layer(neighbors, neighbors, draws=50)
+    table = change_by_layer(neighbors, neighbors)
     assert (table[["change", "low", "high"]] == 0).all().all() and len(table) == 6
 
 
 def test_change_of_a_group_is_the_mean_of_its_languages(neighbors):
-    after = neighbors.assign(index=neighbors["index"][:, :, ::-1])  # lists of other sentences
+    after = neighbors.assign(index=(neighbors["index"].dims, neighbors["index"].values[::-1]))
     groups = pd.Series(["a", "b", "a", "b", "b"], index=neighbors.language.values)
-    table = change_by_layer(neighbors, after, k=4, tau=2, groups=groups, draws=20)
+    table = change_by_layer(neighbors, after, k=4, tau=2, groups=groups)
     scores = [
         ilo_scores(each, 4, 2).set_index(["layer", "language"]) for each in (neighbors, after)
     ]
@@ -82,6 +82,14 @@ def test_change_of_a_group_is_the_mean_of_its_languages(neighbors):
     means = [each.loc[1].loc[members, "ilo"].mean() for each in scores]
     assert found["after"] == pytest.approx(means[1])
     assert found["change"] == pytest.approx(means[1] - means[0])
+    before_, after_ = (
+        leave_one_out_scores(each, 4, 2)["ilo"][:, 1][:, [1, 3, 4]].mean(1)
+        for each in (neighbors, after)
+    )
+    left_out = after_ - before_
+    error = np.sqrt(24 / 25 * np.sum((left_out - left_out.mean()) ** 2))  # textbook
+    ends = found["change"] + norm.ppf([0.025, 0.975]) * error
+    assert [found["low"], found["high"]] == pytest.approx(list(ends)) and error > 0
     assert set(table["group"]) == {"all", "a", "b"}
 
 
