@@ -8,7 +8,8 @@ import xarray as xr
 
 from .ilo import ilo_scores
 from .languages import language_table
-from .neighbors import neighbors_within
+from .neighbors import nearest_neighbors, neighbors_within
+from .statistics import bootstrap_scores, interval, jackknife_interval, leave_one_out_scores
 
 
 def expected_scores(sentences, languages, k=5, tau=3):
@@ -251,3 +252,50 @@ def make_world(
     coords = {"layer": [0], "language": language_table().index[:languages].tolist(),
               "sentence": [str(i) for i in range(sentences)]}  # fmt: skip
     return xr.DataArray(values.astype(np.float32), coords, (*coords, "hidden"))
+
+
+def interval_coverage(world, sentences, k=5, tau=3, metric="cosine", draws=200):
+    """How often nominal 95% intervals from one corpus hold the mean over many (ours).
+
+    Parameters
+    ----------
+    world : xarray.DataArray
+        One layer, as :func:`make_world` gives it; cut into as many corpora of ``sentences`` as
+        it holds, each with its own pool of neighbours.
+    sentences : int
+        Of one corpus.
+    k, tau : int
+    metric : str
+    draws : int
+        Resamples of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each score (means over languages, and ILO of the first language alone) and
+        method (bootstrap, jackknife): truth (the mean of the observed scores); observed, low,
+        high (means over the corpora); holds the truth (share of the corpora, 0 to 1).
+    """
+    rows = []
+    for number in range(world.sizes["sentence"] // sentences):
+        part = world.isel(sentence=slice(number * sentences, (number + 1) * sentences))
+        near = nearest_neighbors(part, k=k, metric=metric)
+        scores = ilo_scores(near, k=k, tau=tau)
+        drawn = bootstrap_scores(near, k, tau, draws, number)
+        left_out = leave_one_out_scores(near, k, tau)
+        for score in ("bridge", "reach", "ilo"):
+            several = [each[score][:, 0].mean(1) for each in (drawn, left_out)]
+            rows += _both_intervals(score, scores[score].mean(), *several)
+        first = [each["ilo"][:, 0, 0] for each in (drawn, left_out)]
+        rows += _both_intervals("ilo of the 1st language", scores["ilo"].iloc[0], *first)
+    table = pd.DataFrame(rows, columns=["score", "method", "observed", "low", "high"])
+    table["truth"] = table.groupby("score")["observed"].transform("mean")
+    table["holds the truth"] = table["low"].le(table["truth"]) & table["high"].ge(table["truth"])
+    return table.groupby(["score", "method"], as_index=False).mean()
+
+
+def _both_intervals(score, value, drawn, left_out):
+    return [
+        (score, "bootstrap", value, *interval(drawn)),
+        (score, "jackknife", value, *jackknife_interval(value, left_out)),
+    ]

@@ -9,12 +9,14 @@ from scipy.stats import kstest
 from ilo_helpers import ilo_scores, nearest_neighbors
 from ilo_helpers.chance import (
     expected_scores,
+    interval_coverage,
     leave_out,
     make_world,
     permutation_null,
     subsample_scores,
     without_translations,
 )
+from ilo_helpers.statistics import jackknife_interval, leave_one_out_scores
 
 CODES = ["eng_Latn", "deu_Latn", "rus_Cyrl", "ukr_Cyrl"]
 
@@ -144,3 +146,23 @@ def test_the_world_s_knobs_do_what_they_say():
     near = nearest_neighbors(acts, k=5, metric="euclidean")["index"].values
     met = np.bincount(near.ravel(), minlength=240)
     assert set(np.argsort(met)[-2:]) == {180, 181}  # of 4 × 60, the last language's first
+
+
+def test_intervals_of_the_same_corpus_again_and_again_hold_its_score():
+    one = make_world(6, 20, 8, noise=1, offset=1, seed=3)
+    again = xr.concat([one, one, one], "sentence").assign_coords(sentence=range(60))
+    table = interval_coverage(again, 20, k=4, tau=2, draws=50).set_index(["score", "method"])
+    lists = nearest_neighbors(one, k=4)
+    scores = ilo_scores(lists, k=4, tau=2)
+    for score in ("bridge", "reach", "ilo"):
+        assert table.loc[score, "truth"].tolist() == pytest.approx([scores[score].mean()] * 2)
+        assert table.loc[(score, "jackknife"), "holds the truth"] == 1
+    left_out = leave_one_out_scores(lists, 4, 2)["ilo"][:, 0]
+    low, high = jackknife_interval(scores["ilo"].mean(), left_out.mean(1))
+    found = table.loc[("ilo", "jackknife"), ["low", "high"]].tolist()
+    assert found == pytest.approx([low, high])
+    first = jackknife_interval(scores["ilo"].iloc[0], left_out[:, 0])
+    found = table.loc[("ilo of the 1st language", "jackknife"), ["low", "high"]].tolist()
+    assert found == pytest.approx(list(first))
+    # a resample can only lose languages that were met
+    assert table.loc[("reach", "bootstrap"), "high"] <= scores["reach"].mean()

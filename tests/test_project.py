@@ -148,3 +148,11 @@ def test_readme_commands_are_the_makefile_s():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     used = set(re.findall(r"(?:^|`)make ([a-z-]+)", (ROOT / "README.md").read_text(), re.M))
     assert {"reproduce", "test", "lab", "clean-cache"} <= used <= targets
+
+
+def test_links_of_the_readme_lead_to_files():
+    """Those of the notebooks and the book are checked where the book is built."""
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text())
+    assert len(links) > 10
+    for link in links:
+        assert link.startswith("https://") or (ROOT / link).exists(), link
