@@ -70,12 +70,16 @@ def save_table(name, table, params):
 
 @functools.cache
 def _commit():
-    """Git commit of the code, with "-dirty" where it was changed since; None without git."""
-    command = ["git", "-C", str(PACKAGE), "describe", "--always", "--abbrev=12", "--dirty"]
+    """Git commit of the package, with "-dirty" where it was changed since; None without git."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return _git("rev-parse", "--short=12", "HEAD") + "-dirty" * bool(_git("status", "-s", "."))
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _git(*arguments):
+    command = ["git", "-C", str(PACKAGE), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def load_table(name, folder):
