@@ -143,6 +143,22 @@ def _check_second_token(lm, corpus, tokens):
                 )
 
 
+def pooling_without_first(lm):
+    """The mean that leaves the first, often overlong, token out.
+
+    Parameters
+    ----------
+    lm : LanguageModel
+
+    Returns
+    -------
+    str
+        ``"mean_no_special"`` where the tokenizer adds special tokens such as BOS, else
+        ``"mean_no_first"``: there the first token of the text may take the place of BOS.
+    """
+    return "mean_no_special" if lm.tokenizer("")["input_ids"] else "mean_no_first"
+
+
 def tokenize(lm, sentences, bos=True):
     """Token ids and special-token masks of one language's sentences.
 
