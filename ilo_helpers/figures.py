@@ -34,12 +34,29 @@ def save_figure(fig, name, table, params):
         The picture, ``figures/<model>--<corpus>/<name>.png``; beside it ``.csv`` and ``.json``.
     """
     picture = save_table(name, table, params).with_suffix(".png")
-    pixels = io.BytesIO()
-    fig.savefig(pixels, format="png")
-    # 256 colours halve the file; without date or version the same figure is the same file
-    Image.open(pixels).convert("RGB").quantize(256).save(picture, optimize=True)
+    picture.write_bytes(png(fig))
     plt.close(fig)
     return picture
+
+
+def png(fig, dpi=None):
+    """A figure as PNG of at most 256 colours, a third of the size of one with all.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+    dpi : float, optional
+        Dots an inch; default: of the suite's style.
+
+    Returns
+    -------
+    bytes
+        Without date or version: the same figure is the same file.
+    """
+    full, small = io.BytesIO(), io.BytesIO()
+    fig.savefig(full, format="png", dpi=dpi or plt.rcParams["savefig.dpi"])
+    Image.open(full).convert("RGB").quantize(256).save(small, "png", optimize=True)
+    return small.getvalue()
 
 
 def figures_folder(params):
