@@ -483,6 +483,9 @@ def models_by_depth(table, title, values=SCORES):
             )  # fmt: skip
             ax.set(title=label, xlabel="layer / number of layers", ylabel="", ylim=(0, 1))
         row[0].set_ylabel(corpus if len(corpora) > 1 else "")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    axes[0, 0].get_legend().remove()
+    fig.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     fig.suptitle(title, x=0.01, ha="left")
     return fig
 
