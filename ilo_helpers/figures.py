@@ -54,7 +54,7 @@ def png(fig, dpi=None):
         Without date or version: the same figure is the same file.
     """
     full, small = io.BytesIO(), io.BytesIO()
-    fig.savefig(full, format="png", dpi=dpi or plt.rcParams["savefig.dpi"])
+    fig.savefig(full, format="png", dpi=dpi)
     Image.open(full).convert("RGB").quantize(256).save(small, "png", optimize=True)
     return small.getvalue()
 
