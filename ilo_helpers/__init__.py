@@ -2,13 +2,27 @@
 
 Four steps, each a file on disk that the next one reads::
 
-    corpus = load_corpus("udhr")
-    acts = extract_activations("gemma-3-270m", corpus)
-    nbrs = nearest_neighbors(acts, k=10)
-    scores = ilo_scores(nbrs, k=5, tau=3)
+    corpus = load_corpus("udhr")                 # corpora
+    acts = extract_activations("gemma-3-270m", corpus)   # models, activations
+    nbrs = nearest_neighbors(acts, k=10)         # neighbors
+    scores = ilo_scores(nbrs, k=5, tau=3)        # ilo
 
-Importing the package is cheap: torch and transformers are loaded by the first function
-that needs them.
+``study`` opens all four at once for a notebook; ``reproduce`` runs the notebooks. Each further
+theme has a room:
+
+================ ============================================================= =========
+keep/            what lies on disk: paths, stores, figures, recipes, checks    all
+sources/         where texts, models and names come from                       1, 2
+regions/         shared and fragmented: fragments, rates, offsets, maps        4
+training/        tasks, fine-tuning, answers, many runs                        5
+vocabulary/      token embeddings                                              6
+validity/        intervals, chance, made worlds, rival measures, probes        7
+plots/           figures from tables, in one style                             all
+================ ============================================================= =========
+
+(Last column: the notebook.) Imports run one way: ``keep``, ``languages`` and ``sources``, the four
+steps, the rooms, ``plots``. Importing the package is cheap: torch and transformers are loaded by
+the first function that needs them.
 """
 
 import importlib
@@ -20,10 +34,10 @@ _HOME = {
     "extract_activations": "activations",
     "nearest_neighbors": "neighbors",
     "ilo_scores": "ilo",
-    "sweep": "ilo",
-    "save_figure": "figures",
-    "save_table": "figures",
-    "load_table": "figures",
+    "open_study": "study",
+    "save_figure": "keep.figures",
+    "save_table": "keep.figures",
+    "load_table": "keep.figures",
 }
 __all__ = sorted(_HOME)
 

@@ -1,28 +1,67 @@
 """Sentences through a language model: one vector a sentence and layer."""
 
 import contextlib
+import os
 import sys
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 from tqdm import tqdm
 
+from .arithmetic import fast_matmul
 from .corpora import fingerprint
-from .models import LanguageModel, fast_matmul, load_model
-from .paths import data_dir, slug
-from .stores import Store, check_disk
+from .keep.paths import slug
+from .keep.recipes import foreign_code
+from .keep.registry import Registry
+from .keep.stores import Store, check_disk
+from .models import LanguageModel, load_model
 
-#: How the hidden states of a sentence's tokens become one vector.
-POOLINGS = {
-    "mean": "mean over all tokens, the special ones included (the ILO paper's)",
-    "mean_no_special": "mean over the tokens that are not special (no BOS)",
-    "mean_no_first": "mean over all but the first token (for models without BOS)",
-    "last": "the last token",
-}
+#: How the hidden states of a sentence's tokens become one vector, by name: functions of two
+#: tensors (sentence, token), int: ``mask`` (1: a token, 0: padding) and ``special`` (1: a special
+#: token), that give each token's weight, float (sentence, token); the vector is the weighted sum.
+POOLINGS = Registry("pooling")
 #: Padded tokens in one batch. On CPU larger ones were slower (see benchmarks/README.md).
 BATCH_TOKENS = {"cpu": 512, "cuda": 16384}
 
 
-def extract_activations(model, corpus, pooling="mean", bos=True, batch_tokens=None, store=None):
+@POOLINGS.add("mean")
+def mean_of_all(mask, special):
+    """Mean over all tokens, the special ones included (the ILO paper's)."""
+    return mask / mask.sum(1, keepdim=True)
+
+
+@POOLINGS.add("mean_no_special")
+def mean_without_special(mask, special):
+    """Mean over the tokens that are not special (no BOS)."""
+    return mean_of_all(mask * (1 - special), special)
+
+
+@POOLINGS.add("mean_no_first")
+def mean_without_first(mask, special):
+    """Mean over all but the first token (for models without BOS)."""
+    kept = mask.clone()
+    kept[:, 0] = 0
+    return mean_of_all(kept, special)
+
+
+@POOLINGS.add("last")
+def last_token(mask, special):
+    """The last token."""
+    from torch.nn.functional import one_hot
+
+    return one_hot(mask.sum(1) - 1, mask.shape[1]).float()
+
+
+def extract_activations(
+    model: str | os.PathLike | LanguageModel,
+    corpus: pd.DataFrame,
+    pooling: str | Sequence[str] = "mean",
+    bos: bool = True,
+    batch_tokens: int | None = None,
+    store: str | os.PathLike | None = None,
+) -> "xr.DataArray | dict[str, xr.DataArray]":
     """Sentence vectors of every sentence, language and layer.
 
     The result lies in a zarr store, written one language at a time. What is there already is
@@ -35,10 +74,10 @@ def extract_activations(model, corpus, pooling="mean", bos=True, batch_tokens=No
     corpus : pandas.DataFrame
         As :func:`load_corpus` returns it.
     pooling : str or list of str
-        ``"mean"``, over all tokens, BOS included (the ILO paper, published code);
-        ``"mean_no_special"``, over all but the special tokens; ``"mean_no_first"``, over all but
-        the first token, which serves models without BOS as one; ``"last"`` token.
-        Several are computed in one pass.
+        Names of :data:`POOLINGS`: ``"mean"``, over all tokens, BOS included (the ILO paper,
+        published code); ``"mean_no_special"``, over all but the special tokens;
+        ``"mean_no_first"``, over all but the first token, which serves models without BOS as
+        one; ``"last"`` token. Several are computed in one pass.
     bos : bool
         Let the tokenizer add its special tokens (the paper: yes), or feed the bare text.
     batch_tokens : int, optional
@@ -61,11 +100,8 @@ def extract_activations(model, corpus, pooling="mean", bos=True, batch_tokens=No
     OSError
         If the disk has too little room.
     """
-    lm = model if isinstance(model, LanguageModel) else load_model(model)
+    lm = load_model(model)
     poolings = [pooling] if isinstance(pooling, str) else list(pooling)
-    for name in poolings:
-        if name not in POOLINGS:
-            raise ValueError(f"pooling {name!r}: choose from {', '.join(map(repr, POOLINGS))}")
     batch_tokens = batch_tokens or BATCH_TOKENS["cpu" if lm.device == "cpu" else "cuda"]
     stores = {name: _store(lm, corpus, name, bos, batch_tokens, store) for name in poolings}
     with contextlib.ExitStack() as stack:
@@ -86,6 +122,7 @@ def _store(lm, corpus, pooling, bos, batch_tokens, folder):
     name = corpus.attrs.get("name", "corpus")
     attrs = lm.attrs | {
         "pooling": pooling,
+        **foreign_code(POOLINGS[pooling]),
         "bos": _bos_policy(lm.tokenizer, bos),
         "tokenizer": f"{type(lm.tokenizer).__name__} {len(lm.tokenizer)}",
         "batch_tokens": batch_tokens,
@@ -100,8 +137,8 @@ def _store(lm, corpus, pooling, bos, batch_tokens, folder):
         "hidden": range(lm.hidden),
     }
     name = f"{slug(lm.name)}--{slug(name)}--{pooling}"
-    folder = data_dir("activations") if folder is None else folder
-    return Store(folder, name, coords, {"activations": "float32"}, "language", attrs)
+    variables = {"activations": "float32"}
+    return Store("activations", name, coords, variables, "language", attrs, folder)
 
 
 def _bos_policy(tokenizer, bos):
@@ -114,8 +151,8 @@ def _bos_policy(tokenizer, bos):
 def _extract(lm, corpus, stores, missing, bos, batch_tokens):
     """Fill the stores, one language at a time."""
     tokens = {code: tokenize(lm, corpus[code], bos) for code in corpus}  # all errors come first
-    if "mean_no_first" in stores:
-        _check_second_token(lm, corpus, tokens)
+    for name in stores:
+        _check_weights(lm, name, corpus.index, tokens)
     total = sum(len(ids) for sentences in tokens.values() for ids, _ in sentences)
     size = sum(each.bytes(missing[name]) for name, each in stores.items())
     print(
@@ -133,17 +170,21 @@ def _extract(lm, corpus, stores, missing, bos, batch_tokens):
                     stores[name].write(code, activations=values)
 
 
-def _check_second_token(lm, corpus, tokens):
+def _check_weights(lm, pooling, index, tokens):
+    """Refuse sentences of which a pooling leaves no token."""
+    import torch
+
     for code, sentences in tokens.items():
-        for sentence, (ids, _) in zip(corpus.index, sentences, strict=True):
-            if len(ids) < 2:
+        for sentence, (_, special) in zip(index, sentences, strict=True):
+            special = torch.tensor([special])
+            if not POOLINGS[pooling](torch.ones_like(special), special).isfinite().all():
                 raise ValueError(
-                    f"model {lm.name!r}, language {code}, sentence {sentence}: one token, so "
-                    "'mean_no_first' has none; leave the sentence out"
+                    f"model {lm.name!r}, language {code}, sentence {sentence}: "
+                    f"{special.shape[1]} token(s), and {pooling!r} leaves none; leave the sentence out"
                 )
 
 
-def pooling_without_first(lm):
+def pooling_without_first(lm: LanguageModel) -> str:
     """The mean that leaves the first, often overlong, token out.
 
     Parameters
@@ -159,7 +200,9 @@ def pooling_without_first(lm):
     return "mean_no_special" if lm.tokenizer("")["input_ids"] else "mean_no_first"
 
 
-def tokenize(lm, sentences, bos=True):
+def tokenize(
+    lm: LanguageModel, sentences: pd.Series, bos: bool = True
+) -> list[tuple[list[int], list[int]]]:
     """Token ids and special-token masks of one language's sentences.
 
     Parameters
@@ -195,7 +238,13 @@ def tokenize(lm, sentences, bos=True):
     return pairs
 
 
-def pool_sentences(lm, sentences, poolings, batch_tokens, progress=lambda tokens: None):
+def pool_sentences(
+    lm: LanguageModel,
+    sentences: Sequence[tuple[list[int], list[int]]],
+    poolings: Sequence[str],
+    batch_tokens: int,
+    progress: Callable[[int], object] = lambda tokens: None,
+) -> np.ndarray:
     """One vector a sentence and layer, for each pooling.
 
     Sentences are sorted by length into batches of at most ``batch_tokens`` padded tokens;
@@ -223,7 +272,7 @@ def pool_sentences(lm, sentences, poolings, batch_tokens, progress=lambda tokens
     return vectors
 
 
-def length_batches(lengths, batch_tokens):
+def length_batches(lengths: Sequence[int], batch_tokens: int):
     """Batches of sentences of like length, longest first: memory runs out at once or never.
 
     Parameters
@@ -257,7 +306,7 @@ def _pool_batch(lm, sentences, poolings):
         ids[row, : len(sentence)] = torch.tensor(sentence)
         special[row, : len(sentence)] = torch.tensor(specials)
         mask[row, : len(sentence)] = 1
-    weights = torch.stack([_token_weights(name, mask, special) for name in poolings], dim=1)
+    weights = torch.stack([POOLINGS[name](mask, special) for name in poolings], dim=1)
     pooled = []
 
     def pool(hidden):  # (sentence, pooling, token) × (sentence, token, hidden)
@@ -276,18 +325,6 @@ def _pool_batch(lm, sentences, poolings):
         for hook in hooks:
             hook.remove()
     return torch.stack(pooled).permute(2, 0, 1, 3).numpy()
-
-
-def _token_weights(pooling, mask, special):
-    """(sentence, token) float32 weights whose sum over the tokens is the pooled vector."""
-    import torch
-
-    if pooling == "last":
-        return torch.nn.functional.one_hot(mask.sum(1) - 1, mask.shape[1]).float()
-    kept = mask * (1 - special) if pooling == "mean_no_special" else mask.clone()
-    if pooling == "mean_no_first":
-        kept[:, 0] = 0
-    return kept / kept.sum(1, keepdim=True)
 
 
 def _check_finite(lm, code, ids, vectors):

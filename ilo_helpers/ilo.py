@@ -2,34 +2,46 @@
 
 Source: Wilie, Cahyawijaya, He, Fung, *High-Dimensional Interlingual Representations of Large
 Language Models* (2025, arXiv 2503.11280) and its published code.
+
+This is the one place that counts languages in lists: :func:`new_languages` serves the scores, their
+bootstrap and jackknife, the permutation test, and the hubs.
 """
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from scipy.stats import hmean
+
+from .neighbors import neighbor_languages
 
 #: What of a setting stands in each row of the scores.
 SETTING = ("model", "corpus", "pooling", "metric")
 
 
-def ilo_scores(neighbors, k=5, tau=3):
+def ilo_scores(
+    neighbors: xr.Dataset, k: int | Sequence[int] = 5, tau: int | Sequence[int] = 3
+) -> pd.DataFrame:
     """Bridge, reach and ILO of every layer and language.
 
     Parameters
     ----------
     neighbors : xarray.Dataset
-        As :func:`nearest_neighbors` returns it.
-    k : int
-        Neighbours looked at, at most as many as are stored; 5 in the paper.
-    tau : int
+        As :func:`ilo_helpers.nearest_neighbors` returns it.
+    k : int or sequence of int
+        Neighbours looked at, at most as many as are stored; 5 in the paper. Of several, every
+        combination with tau is scored, from the one stored list.
+    tau : int or sequence of int
         Distinct other languages among them that make a sentence a bridge; 3 in the paper.
+        Of several, combinations with tau > k, which no sentence can meet, have no rows.
 
     Returns
     -------
     pandas.DataFrame
-        One row a layer and language: model, corpus, pooling, metric, sentences, layer, language,
-        k, tau, and, all from 0 to 1,
+        One row a layer, language, k and tau: model, corpus, pooling, metric, sentences, layer,
+        language, k, tau, and, all from 0 to 1,
 
         - bridge: share of the language's sentences whose k neighbours cover at least tau
           distinct other languages;
@@ -39,118 +51,79 @@ def ilo_scores(neighbors, k=5, tau=3):
     Raises
     ------
     ValueError
-        If k is more than is stored, tau more than k, or tau not less than the number of
-        languages.
+        If k is more than is stored, every tau more than every k, or tau not less than the number
+        of languages.
     """
-    return sweep(neighbors, [k], [tau], impossible="raise")
+    ks, taus = np.atleast_1d(k).tolist(), np.atleast_1d(tau).tolist()
+    _check(neighbors, ks, taus)
+    met = neighbor_languages(neighbors).values[..., : max(ks)]
+    new = new_languages(met, np.arange(met.shape[1])[:, None])
+    count, first = new.cumsum(axis=-1), _first_met(met, new)
+    tables = []
+    for k, tau in itertools.product(ks, taus):
+        if tau <= k:
+            bridge = (count[..., k - 1] >= tau).mean(axis=2)
+            reach = (first < k).sum(axis=2) / (met.shape[1] - 1)
+            scores = {"bridge": bridge, "reach": reach, "ilo": hmean([bridge, reach])}
+            tables.append(_tidy(neighbors, k, tau, scores))
+    return pd.concat(tables, ignore_index=True)
 
 
-def sweep(neighbors, ks, taus, impossible="drop"):
-    """Scores for every combination of k and tau at once, from one stored list.
+def bridges(neighbors: xr.Dataset, k: int = 5, tau: int = 3) -> xr.DataArray:
+    """Whether each sentence is a bridge.
 
     Parameters
     ----------
     neighbors : xarray.Dataset
-    ks, taus : sequence of int
-    impossible : {"drop", "raise"}
-        Combinations with tau > k, which no sentence can meet, have no row, or are an error.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As :func:`ilo_scores`, one row a layer, language, k and tau.
-
-    Raises
-    ------
-    ValueError
-        As :func:`ilo_scores`.
-    """
-    _check(neighbors, ks, taus, impossible)
-    count, first = other_languages(neighbors["index"].values, max(ks))
-    languages = neighbors.sizes["language"]
-    tables = []
-    for k, tau in itertools.product(ks, taus):
-        if tau > k:
-            continue
-        bridge = (count[..., k - 1] >= tau).mean(axis=2)
-        reach = (first < k).sum(axis=2) / (languages - 1)
-        total = bridge + reach
-        ilo = np.divide(2 * bridge * reach, total, out=np.zeros_like(total), where=total > 0)
-        tables.append(_tidy(neighbors, k, tau, bridge=bridge, reach=reach, ilo=ilo))
-    return pd.concat(tables, ignore_index=True)
-
-
-def neighbor_languages(neighbors):
-    """Place of each neighbour's language.
+    k, tau : int
+        As in :func:`ilo_scores`.
 
     Returns
     -------
     xarray.DataArray
-        int32, dimensions as ``index``; 0 is the first language of the array.
+        bool (layer, language, sentence). Its mean over the sentences is bridge B.
     """
-    return neighbors["index"] // neighbors.sizes["sentence"]
+    _check(neighbors, [k], [tau])
+    met = neighbor_languages(neighbors).isel(neighbor=slice(k))
+    new = new_languages(met.values, np.arange(met.sizes["language"])[:, None])
+    return met.isel(neighbor=0, drop=True).copy(data=new.sum(axis=-1) >= tau).rename("bridge")
 
 
-def neighbor_kinds(neighbors, k=5):
-    """What the neighbours of a language's sentences are (our definition).
+def new_languages(met: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Which neighbours bring another language into their list for the first time.
 
     Parameters
     ----------
-    neighbors : xarray.Dataset
-    k : int
+    met : numpy.ndarray
+        int (…, k): language of each neighbour, nearest first; −1 for one that does not count.
+    own : numpy.ndarray
+        int, broadcast against (…): the language of whose list it is.
 
     Returns
     -------
-    pandas.DataFrame
-        One row a layer and language: layer, language, own (share of the k neighbours that are of
-        the sentence's own language), translation (its own translations) and other (other
-        sentences of other languages); the three sum to 1.
+    numpy.ndarray
+        bool (…, k). Summed over the first j places: the distinct other languages among the j
+        nearest.
     """
-    index = neighbors["index"].values[..., :k]
-    languages, sentences = index.shape[1:3]
-    own = index // sentences == np.arange(languages)[:, None, None]
-    translation = ~own & (index % sentences == np.arange(sentences)[:, None])
-    shares = {
-        "own": own.mean((2, 3)),
-        "translation": translation.mean((2, 3)),
-        "other": (~own & ~translation).mean((2, 3)),
-    }
-    layer, language = np.meshgrid(neighbors.layer, neighbors.language, indexing="ij")
-    table = {"layer": layer, "language": language} | shares
-    return pd.DataFrame({name: values.ravel() for name, values in table.items()})
+    new = (met != own[..., None]) & (met >= 0)
+    for place in range(1, met.shape[-1]):
+        new[..., place] &= (met[..., place, None] != met[..., :place]).all(axis=-1)
+    return new
 
 
-def other_languages(index, k):
-    """How many distinct other languages lie among the first neighbours, for every k at once.
+def _first_met(met, new):
+    """Earliest place at which a language's lists meet each other one: int (layer, language, other).
 
-    Parameters
-    ----------
-    index : numpy.ndarray
-        int, (layer, language, sentence, neighbor), as in the stored neighbours.
-    k : int
-
-    Returns
-    -------
-    count : numpy.ndarray
-        int, (layer, language, sentence, k): at place j, those among the first j + 1.
-    first : numpy.ndarray
-        int, (layer, language, other language): the earliest place in any list of a language at
-        which the other is met; k where it never is.
+    The length of the lists where they never do.
     """
-    layers, languages, sentences, _ = index.shape
-    met = index[..., :k] // sentences
-    own = np.arange(languages)[:, None, None]
-    new = met != own
-    for j in range(1, k):
-        new[..., j] &= (met[..., j, None] != met[..., :j]).all(axis=-1)
+    layers, languages, _, k = met.shape
     first = np.full((layers, languages, languages), k)
-    place = np.broadcast_to(np.arange(k), met.shape)
-    layer = np.arange(layers)[:, None, None, None]
-    np.minimum.at(first, (layer, own, met), np.where(new, place, k))
-    return new.cumsum(axis=-1), first
+    layer, own = np.arange(layers)[:, None, None, None], np.arange(languages)[:, None, None]
+    np.minimum.at(first, (layer, own, met), np.where(new, np.arange(k), k))
+    return first
 
 
-def _check(neighbors, ks, taus, impossible):
+def _check(neighbors, ks, taus):
     stored, languages = neighbors.sizes["neighbor"], neighbors.sizes["language"]
     for k in ks:
         if not 1 <= k <= stored:
@@ -164,15 +137,13 @@ def _check(neighbors, ks, taus, impossible):
                 f"tau = {tau}: with {languages} languages there are {languages - 1} others, so "
                 f"tau must be from 1 to {languages - 1}"
             )
-        if impossible == "raise" and tau > min(ks):
-            raise ValueError(
-                f"tau = {tau} > k = {min(ks)}: so few neighbours cannot cover so many languages"
-            )
     if min(taus) > max(ks):
-        raise ValueError(f"every tau is greater than every k (tau ≥ {min(taus)}, k ≤ {max(ks)})")
+        raise ValueError(
+            f"tau = {min(taus)} > k = {max(ks)}: so few neighbours cannot cover so many languages"
+        )
 
 
-def _tidy(neighbors, k, tau, **scores):
+def _tidy(neighbors, k, tau, scores):
     """One row a layer and language, with the setting in every row."""
     layer, language = np.meshgrid(neighbors.layer, neighbors.language, indexing="ij")
     setting = {name: neighbors.attrs.get(name, "") for name in SETTING}

@@ -1,13 +1,15 @@
 """The paper's 31 languages: names, families, scripts, regions, resource classes."""
 
 import difflib
+import functools
 import logging
 import re
+from collections.abc import Iterable, Sequence
 
 import langcodes
 import pandas as pd
 
-from .paths import PACKAGE
+from .keep.paths import PACKAGE
 
 #: Where the columns of the table come from.
 SOURCES = {
@@ -24,7 +26,7 @@ _CODE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
 UNKNOWN = "unknown"
 
 
-def language_table(codes=None):
+def language_table(codes: Sequence[str] | None = None) -> pd.DataFrame:
     """What is known of each language.
 
     Parameters
@@ -45,9 +47,7 @@ def language_table(codes=None):
     ValueError
         For a code that is no language, with the nearest known one.
     """
-    table = pd.read_csv(
-        PACKAGE / "languages.csv", index_col="code", dtype={"resource_class": "Int64"}
-    )
+    table = _paper().copy()
     for code in codes or []:
         check_code(code)
         if code not in table.index:
@@ -60,7 +60,7 @@ def language_table(codes=None):
     return table
 
 
-def language_distances(codes, to="eng_Latn"):
+def language_distances(codes: Sequence[str], to: str = "eng_Latn") -> pd.DataFrame:
     """How far languages are from one, on the globe and in grammar, as far as URIEL+ knows.
 
     From PyPI's urielplus, without network: angular distances between vectors of features
@@ -110,7 +110,7 @@ def _uriel():
     return URIELPlus()
 
 
-def check_code(code, known=()):
+def check_code(code: str, known: Iterable[str] = ()) -> None:
     """Raise ValueError, naming the nearest code, unless ``code`` is a FLORES-style code.
 
     Parameters
@@ -130,10 +130,9 @@ def check_code(code, known=()):
     )
 
 
-def nearest_code(code, known=()):
+def nearest_code(code: str, known: Iterable[str] = ()) -> str | None:
     """The code most like ``code`` among ``known`` and the paper's 31, or None."""
-    paper = pd.read_csv(PACKAGE / "languages.csv")["code"]
-    near = difflib.get_close_matches(str(code), [*known, *paper], n=1)
+    near = difflib.get_close_matches(str(code), [*known, *_paper().index], n=1)
     if near:
         return near[0]
     try:  # 'en' or 'English' rather than a typing error
@@ -144,10 +143,17 @@ def nearest_code(code, known=()):
         return None
 
 
-def paper_order(codes):
+def paper_order(codes: Iterable[str]) -> list[str]:
     """``codes`` in the paper's order, those outside the 31 last, in alphabetical order."""
-    order = {code: i for i, code in enumerate(pd.read_csv(PACKAGE / "languages.csv")["code"])}
+    order = {code: i for i, code in enumerate(_paper().index)}
     return sorted(codes, key=lambda code: (order.get(code, len(order)), code))
+
+
+@functools.cache
+def _paper():
+    """The paper's 31 languages, as the file has them."""
+    file = PACKAGE / "languages.csv"
+    return pd.read_csv(file, index_col="code", dtype={"resource_class": "Int64"})
 
 
 def _from_cldr(code):

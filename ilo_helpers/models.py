@@ -2,16 +2,15 @@
 
 import contextlib
 import functools
-import hashlib
 import inspect
 import os
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from .packaged import NOTICES, packaged_model
-
-#: At most this relative error may a product of two float32 matrices have to count as float32.
-FLOAT32_ERROR = 1e-6
+from .arithmetic import default_device, matmul_precision
+from .keep.digest import files_digest
+from .sources.packaged import PACKAGED, packaged_model
 
 
 class LanguageModel:
@@ -115,17 +114,19 @@ class LanguageModel:
         return find_blocks(self.model, self.layers)
 
 
-def load_model(name_or_path, dtype="float32", device=None):
+def load_model(
+    model: "str | os.PathLike | LanguageModel", dtype: str | None = None, device: str | None = None
+) -> LanguageModel:
     """A language model: decoder, encoder, or the encoder of an encoder-decoder.
 
     Parameters
     ----------
-    name_or_path : str or path
+    model : str, path or LanguageModel
         ``"gemma-3-270m"``, ``"multilingual-e5-small"`` or ``"smollm2-135m-instruct"`` (quantised
         to 4 bits, installed as packages and de-quantised once into ``data/models/``), a hub id,
-        or a local directory.
-    dtype : str
-        Of the weights: ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+        or a local directory. A model that is loaded already is handed through.
+    dtype : str, optional
+        Of the weights: ``"float32"`` (default), ``"bfloat16"`` or ``"float16"``.
     device : str, optional
         ``"cpu"`` or ``"cuda"``; default: a GPU where there is one. A model larger than the GPU
         is spread over all devices.
@@ -138,37 +139,38 @@ def load_model(name_or_path, dtype="float32", device=None):
     Raises
     ------
     ValueError
-        If there is no such model, or the dtype is not one of the three.
+        If there is no such model, the dtype is not one of the three, or a loaded model has
+        another dtype or device than asked for.
     """
-    import torch
-
-    name = str(name_or_path)
+    if isinstance(model, LanguageModel):
+        if (dtype or model.dtype, device or model.device) != (model.dtype, model.device):
+            raise ValueError(f"{model!r} is loaded already; load it by name for {dtype or device}")
+        return model
+    name, dtype, device = str(model), dtype or "float32", device or default_device()
     if dtype not in ("float32", "bfloat16", "float16"):
         raise ValueError(f"dtype {dtype!r}: choose 'float32', 'bfloat16' or 'float16'")
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if name in NOTICES:
+    source = os.path.expanduser(name)
+    if name in PACKAGED:
         with no_progress_bar():
             source = packaged_model(name)
         if not Path(source).is_dir():  # the original from the hub is another model
             name = source
-    else:
-        source = os.path.expanduser(name)
-        if Path(source).is_dir():
-            name = Path(source).resolve().name
-            if name in NOTICES:
-                raise ValueError(
-                    f"{source} is named like a 4-bit model of this suite; rename the folder"
-                )
+    elif Path(source).is_dir():
+        name = Path(source).resolve().name
+        if name in PACKAGED:
+            raise ValueError(
+                f"{source} is named like a 4-bit model of this suite; rename the folder"
+            )
     try:
         return LanguageModel(name, source, dtype, device)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"model {name!r} is no known name ({', '.join(NOTICES)}), no model directory here, "
+            f"model {name!r} is no known name ({', '.join(PACKAGED)}), no model directory here, "
             f"and cannot be read from the hub: {error}"
         ) from error
 
 
-def find_blocks(model, layers):
+def find_blocks(model: Any, layers: int) -> Any:
     """The list of a model's blocks, whatever its architecture calls it, found by its length.
 
     Parameters
@@ -202,64 +204,15 @@ def find_blocks(model, layers):
     )
 
 
-def matmul_precision(device):
-    """How float32 matrices are multiplied: ``"float32"``, or ``"float32, oneDNN"`` on CPU.
-
-    torch hands float32 products on CPU to MKL, which on some machines (AMD's) is about three
-    times slower than oneDNN. Allowing oneDNN ``"bf16"`` sends the product there; on a CPU
-    without bfloat16 units it is still computed in float32, on one with them it is not. So the
-    error is measured, and oneDNN used only if it is that of float32 (1e-6 relative).
-    """
-    return "float32, oneDNN" if device == "cpu" and _onednn_is_float32() else "float32"
-
-
-@contextlib.contextmanager
-def fast_matmul(precision):
-    """Multiply as ``precision`` (of :func:`matmul_precision`) says, and restore what was set."""
-    import torch
-
-    cpu, gpu = torch.backends.mkldnn.matmul, torch.backends.cuda.matmul
-    before = cpu.fp32_precision, gpu.fp32_precision
-    cpu.fp32_precision = "bf16" if precision.endswith("oneDNN") else "ieee"
-    gpu.fp32_precision = "ieee"  # no TF32
-    try:
-        yield
-    finally:
-        cpu.fp32_precision, gpu.fp32_precision = before
-
-
-@functools.cache
-def _onednn_is_float32():
-    import torch
-
-    if not torch.backends.mkldnn.is_available():
-        return False
-    generator = torch.Generator().manual_seed(0)
-    # the shapes matter: small products take another path than large ones
-    for rows, inner, columns in [(16, 256, 64), (256, 640, 512), (512, 2048, 640)]:
-        a = torch.randn(rows, inner, generator=generator)
-        b = torch.randn(columns, inner, generator=generator)
-        with fast_matmul("oneDNN"):
-            product = torch.nn.functional.linear(a, b)
-        exact = a.double() @ b.double().T
-        if (product - exact).norm() > FLOAT32_ERROR * exact.norm():
-            return False
-    return True
-
-
 def _revision(source):
     """Commit of a hub model; hash of a local one's weights, configuration and tokenizer."""
     if not Path(source).is_dir():
         from huggingface_hub import hf_hub_download
 
         return Path(hf_hub_download(source, "config.json")).parent.name
-    digest = hashlib.sha256()
     wanted = (".safetensors", ".bin", ".json", ".model", ".txt")
-    for path in sorted(Path(source).iterdir()):
-        if path.suffix in wanted:
-            with path.open("rb") as file:
-                digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
-    return f"sha256:{digest.hexdigest()[:16]}"
+    files = sorted(path for path in Path(source).iterdir() if path.suffix in wanted)
+    return f"sha256:{files_digest(files)}"
 
 
 @contextlib.contextmanager

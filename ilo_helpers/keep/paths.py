@@ -4,11 +4,12 @@ import os
 import re
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent
-ROOT = PACKAGE.parent
+PACKAGE = Path(__file__).resolve().parent.parent
+#: The repository; of a package installed without one, the folder one works in.
+ROOT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
 
 
-def data_dir(*parts):
+def data_dir(*parts: str) -> Path:
     """Folder for caches, made if it is not there.
 
     Parameters
@@ -24,7 +25,7 @@ def data_dir(*parts):
     return _made("ILO_DATA", "data", parts)
 
 
-def figures_dir(*parts):
+def figures_dir(*parts: str) -> Path:
     """Folder for figures, made if it is not there: ``figures/<parts>`` or ``$ILO_FIGURES``."""
     return _made("ILO_FIGURES", "figures", parts)
 
@@ -35,6 +36,6 @@ def _made(variable, default, parts):
     return folder
 
 
-def slug(name):
+def slug(name: object) -> str:
     """A name as part of a file name: ``google/gemma-3-270m`` → ``google_gemma-3-270m``."""
     return re.sub(r"[^\w.+-]+", "_", str(name)).strip("_")

@@ -6,18 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .languages import check_code, language_table, paper_order
+from ..languages import check_code, language_table, paper_order
+from ..sources.cldr import CLDR_LACKS, cldr_names
 
 COLUMNS = ["language", "split", "id", "text", "label"]
 SIB200 = "Davlan/sib200"
 
-#: CLDR's locale for a FLORES code where it is not simply the language.
-CLDR_LOCALES = {
-    "zho_Hans": "zh_Hans", "yue_Hant": "yue_Hant", "srp_Cyrl": "sr_Cyrl", "tgl_Latn": "fil",
-    "swh_Latn": "sw",
-}  # fmt: skip
-#: Of the paper's 31, those for which CLDR has no names, or (Sundanese) too few.
-CLDR_LACKS = ("bjn_Latn", "ban_Latn", "min_Latn", "sun_Latn")
 #: Items a label at most, so that no label rules (there are hundreds of languages).
 CLDR_ITEMS = 100
 CLDR_SHARES = {"train": 0.6, "dev": 0.1, "test": 0.3}
@@ -145,39 +139,6 @@ def _read_cldr(languages):
         "licence": "Unicode-3.0",
     }
     return pd.DataFrame(rows, columns=COLUMNS), attrs
-
-
-def cldr_names(code):
-    """Names that CLDR has in a language.
-
-    Parameters
-    ----------
-    code : str
-        FLORES code.
-
-    Returns
-    -------
-    dict
-        (label, CLDR's key): name; labels territory, language, currency, script and unit.
-    """
-    import langcodes
-    from babel import Locale
-
-    locale = Locale.parse(CLDR_LOCALES.get(code) or langcodes.get(code[:3]).language)
-    kinds = {
-        "territory": locale.territories,
-        "language": locale.languages,
-        "currency": locale.currencies,
-        "script": locale.scripts,
-        # CLDR falls back from a unit's long name to its short and narrow ones
-        "unit": {
-            key: forms.get("long") or forms.get("short") or forms.get("narrow")
-            for key, forms in locale.unit_display_names.items()
-        },
-    }
-    return {
-        (kind, key): name for kind, table in kinds.items() for key, name in table.items() if name
-    }
 
 
 def _ambiguous(texts, items):

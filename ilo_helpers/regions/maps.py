@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from .ilo import ilo_scores
-from .neighbors import METRICS, nearest_neighbors
+from ..ilo import ilo_scores
+from ..neighbors import DISTANCES, nearest_neighbors
 
 
 def project(acts, methods=("PCA", "t-SNE", "UMAP"), metric="cosine", seed=0):
@@ -50,8 +50,8 @@ def project(acts, methods=("PCA", "t-SNE", "UMAP"), metric="cosine", seed=0):
 
 def _points(acts, layer, metric):
     """Vectors of a layer, such that euclidean distance orders them as the metric does."""
-    if metric not in METRICS:
-        raise ValueError(f"metric {metric!r}: choose from {', '.join(map(repr, METRICS))}")
+    if metric not in DISTANCES:
+        raise ValueError(f"metric {metric!r}: choose from {', '.join(map(repr, DISTANCES))}")
     points = acts.sel(layer=layer).values.reshape(-1, acts.sizes["hidden"])
     if metric == "cosine":
         points = points / np.linalg.norm(points, axis=1, keepdims=True)

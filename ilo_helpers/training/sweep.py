@@ -17,17 +17,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from .activations import extract_activations
-from .alignment import cka_by_layer
-from .corpora import load_corpus
+from ..activations import extract_activations
+from ..corpora import load_corpus
+from ..ilo import ilo_scores
+from ..keep.paths import data_dir, figures_dir, slug
+from ..languages import language_table
+from ..models import load_model
+from ..neighbors import nearest_neighbors
+from ..validity.cka import cka_by_layer
+from ..validity.intervals import change_by_layer
 from .evaluation import accuracy, evaluate, lm_loss
 from .finetuning import fine_tune
-from .ilo import ilo_scores
-from .languages import language_table
-from .models import load_model
-from .neighbors import nearest_neighbors
-from .paths import data_dir, figures_dir, slug
-from .statistics import change_by_layer
 from .tasks import WORDS, load_task, same_as_english
 
 TABLES = ("runs", "layers", "languages")

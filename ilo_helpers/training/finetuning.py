@@ -15,9 +15,9 @@ import sys
 import pandas as pd
 from tqdm import tqdm
 
-from .models import LanguageModel, find_blocks, load_model, no_progress_bar
+from ..keep.paths import data_dir, slug
+from ..models import LanguageModel, find_blocks, load_model, no_progress_bar
 from .objectives import Learner, label_words
-from .paths import data_dir, slug
 
 
 def fine_tune(

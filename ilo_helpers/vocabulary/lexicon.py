@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln
 
-from .languages import language_table
-from .paths import PACKAGE
-from .tasks import CLDR_LACKS, cldr_names
+from ..keep.paths import PACKAGE
+from ..languages import language_table
+from ..sources.cldr import CLDR_LACKS, cldr_names
 from .tokens import MARK, find_pieces
 
 KINDS = ("territory", "language", "currency")
@@ -172,7 +172,7 @@ def gloss(pieces, own=None):
     names = lexicon.melt(var_name="language", value_name="piece", ignore_index=False)
     names["language"] = names["language"].map(language_table(list(lexicon))["name"])
     names["gloss"] = lexicon["eng_Latn"].loc[names.index].values
-    files = [path for path in (own, PACKAGE / "glosses.csv") if path]
+    files = [path for path in (own, PACKAGE / "vocabulary" / "glosses.csv") if path]
     known = pd.concat(
         [pd.read_csv(path, dtype=str, keep_default_na=False)[columns] for path in files]
         + [names.loc[names["piece"] != "", columns]]

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scipy.stats import hmean
 
-from .ilo import ilo_scores, other_languages
+from ..ilo import ilo_scores, new_languages
+from ..neighbors import neighbor_languages
 
 
 def bootstrap_scores(neighbors, k=5, tau=3, draws=1000, seed=0):
@@ -53,30 +55,19 @@ def leave_one_out_scores(neighbors, k=5, tau=3):
 
 def _weighted_scores(neighbors, k, tau, weights):
     """Scores of corpora that hold each sentence so often; weights float32 (draw, sentence)."""
-    index = neighbors["index"].values
-    layers, languages, sentences, _ = index.shape
-    count, _ = other_languages(index, k)
-    bridging = (count[..., k - 1] >= tau).astype(np.float32)
-    met = np.zeros((layers, languages, sentences, languages), np.float32)
-    np.put_along_axis(met, index[..., :k] // sentences, 1, axis=3)
-    met[:, np.arange(languages), :, np.arange(languages)] = 0  # its own language does not count
+    met = neighbor_languages(neighbors).values[..., :k]
+    layers, languages, sentences, _ = met.shape
+    new = new_languages(met, np.arange(languages)[:, None])
+    bridging = (new.sum(axis=-1) >= tau).astype(np.float32)
     shares = weights / weights.sum(1, keepdims=True)
     bridge = np.einsum("ds,lgs->dlg", shares, bridging, optimize=True)
-    reach = _reach(weights, met)
-    total = bridge + reach
-    ilo = np.divide(2 * bridge * reach, total, out=np.zeros_like(total), where=total > 0)
-    return {"bridge": bridge, "reach": reach, "ilo": ilo}
-
-
-def _reach(weights, met):
-    """Share of other languages met by the sentences a draw takes, (draw, layer, language)."""
-    layers, languages = met.shape[:2]
-    reach = np.empty((len(weights), layers, languages))
-    for layer in range(layers):
-        for language in range(languages):
-            seen = weights @ met[layer, language] > 0
-            reach[:, layer, language] = seen.sum(1) / (languages - 1)
-    return reach
+    reach = np.empty(bridge.shape)
+    for layer, language in np.ndindex(layers, languages):
+        of = np.zeros((sentences, languages), np.float32)  # languages each sentence meets
+        row, place = np.nonzero(new[layer, language])
+        of[row, met[layer, language, row, place]] = 1
+        reach[:, layer, language] = (weights @ of > 0).sum(1) / (languages - 1)
+    return {"bridge": bridge, "reach": reach, "ilo": hmean([bridge, reach])}
 
 
 def interval(draws, level=0.95):

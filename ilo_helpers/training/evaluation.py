@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from .models import LanguageModel, load_model
+from ..keep.paths import data_dir, slug
+from ..models import LanguageModel, load_model
 from .objectives import Learner, causal_model, label_words, run_settings
-from .paths import data_dir, slug
 
 
 def evaluate(model, task, split="test", languages=None, words=None, device=None):

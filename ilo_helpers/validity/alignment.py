@@ -13,7 +13,8 @@ import pandas as pd
 from scipy.linalg import eigh, svdvals
 from tqdm import tqdm
 
-from .ilo import neighbor_kinds
+from ..neighbors import neighbor_kinds
+from .cka import cka, kernel
 
 #: Neighbours of CSLS (Conneau et al. 2018) and of mutual k-NN (Huh et al. 2024).
 NEIGHBORHOOD = 10
@@ -299,7 +300,7 @@ class _Side:
 
     @cached_property
     def kernel(self):
-        return _kernel(self.points)
+        return kernel(self.points)
 
     @cached_property
     def directions(self):
@@ -390,7 +391,7 @@ METRICS = {
     "P@1 CSLS": lambda pair: _precision(_csls(pair.cosines), 1),
     "MEXA": lambda pair: _mexa(pair.cosines),
     "mutual k-NN": lambda pair: _mutual(pair.x, pair.y),
-    "CKA": lambda pair: _cka(pair.x.kernel, pair.y.kernel),
+    "CKA": lambda pair: cka(pair.x.kernel, pair.y.kernel),
     "SVCCA": lambda pair: _svcca(pair.x, pair.y),
     "ANC": lambda pair: _anc(pair.x, pair.y),
     "cosine gap": lambda pair: _gap(pair.cosines),
@@ -400,72 +401,3 @@ METRICS = {
 }
 #: Those that have a value where all sentences of a language have one vector.
 OF_COSINES = ("P@1", "P@5", "P@1 CSLS", "MEXA", "cosine gap")
-
-
-def linear_cka(x, y):
-    """Linear centred kernel alignment, with the unbiased estimator of HSIC.
-
-    Source: Kornblith et al. 2019 (CKA); Song et al. 2012, equation 5 (the estimator), which, unlike
-    the plain one, does not grow with the width of the vectors.
-
-    Parameters
-    ----------
-    x, y : numpy.ndarray
-        (N, width) each, row i the same sentence; N at least 4.
-
-    Returns
-    -------
-    float
-        1 for equal geometry (any rotation, shift, scale), about 0 for none; at most 1. NaN where
-        all rows but one are equal, for which the estimator is 0/0.
-
-    Raises
-    ------
-    ValueError
-        If the numbers of rows differ or are less than 4.
-    """
-    if len(x) != len(y) or len(x) < 4:
-        raise ValueError(f"CKA needs the same rows, at least 4: {len(x)} and {len(y)}")
-    centred = (points - points.mean(0) for points in (np.asarray(x, float), np.asarray(y, float)))
-    return _cka(*map(_kernel, centred))
-
-
-def _kernel(points):
-    """Linear kernel of centred points, its diagonal zero."""
-    kernel = points @ points.T
-    np.fill_diagonal(kernel, 0)
-    return kernel
-
-
-def _cka(a, b):
-    own = [_hsic(each, each) for each in (a, b)]
-    if any(value <= 1e-12 * (each**2).mean() for value, each in zip(own, (a, b), strict=True)):
-        return np.nan
-    return float(_hsic(a, b) / np.sqrt(own[0] * own[1]))
-
-
-def _hsic(a, b):
-    """Unbiased HSIC of two kernels with zero diagonals."""
-    n = len(a)
-    sums = a.sum() * b.sum() / ((n - 1) * (n - 2)) - 2 * a.sum(0) @ b.sum(0) / (n - 2)
-    return ((a * b).sum() + sums) / (n * (n - 3))
-
-
-def cka_by_layer(before, after):
-    """Linear CKA between two models' vectors of one corpus, at every layer.
-
-    Parameters
-    ----------
-    before, after : xarray.DataArray
-        Activations with the same layers, languages and sentences.
-
-    Returns
-    -------
-    pandas.DataFrame
-        layer, cka.
-    """
-    rows = []
-    for layer in before.layer.values:
-        pair = (a.sel(layer=layer).values.reshape(-1, a.sizes["hidden"]) for a in (before, after))
-        rows.append({"layer": int(layer), "cka": linear_cka(*pair)})
-    return pd.DataFrame(rows)

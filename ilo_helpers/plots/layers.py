@@ -14,8 +14,8 @@ from matplotlib import font_manager, patheffects
 from matplotlib.colors import PowerNorm
 from matplotlib.ticker import MaxNLocator
 
-from .languages import BANDS, language_table
-from .paths import PACKAGE
+from ..keep.paths import PACKAGE
+from ..languages import BANDS, language_table
 
 #: Resource bands: three of the Okabe-Ito colours.
 BAND_COLORS = {"high": "#0072B2", "middle": "#E69F00", "low": "#CC3311", "unknown": "#999999"}
@@ -41,7 +41,7 @@ SCORES = {"ilo": "ILO", "bridge": "bridge B", "reach": "reach R"}
 
 def use_style():
     """Set the suite's style, and fall back to the Noto fonts installed for other scripts."""
-    plt.style.use(PACKAGE / "ilo.mplstyle")
+    plt.style.use(PACKAGE / "plots" / "ilo.mplstyle")
     plt.rcParams["font.family"] = ["DejaVu Sans", *_noto_fonts()]
 
 

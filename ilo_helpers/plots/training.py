@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
-from .languages import language_table
+from ..languages import language_table
 from .plots import BAND_COLORS
 
 #: Full and partly frozen training: Okabe-Ito blue and orange, then others.

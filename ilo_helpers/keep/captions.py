@@ -1,0 +1,52 @@
+"""What a figure or a table is of: the settings that apply to it, and no others."""
+
+import dataclasses
+
+#: How a field is told, where its bare value does not say what it is.
+_TOLD = {
+    "sentences": "{} sentences", "split": "split {}", "k": "k = {}", "tau": "τ = {}",
+    "language": "trained in {}", "rate": "learning rate {:g}", "seed": "seed {}",
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Caption:
+    """Settings of a figure; a field that does not apply is None, and not told.
+
+    ``str(caption)`` is the line that figures print; ``json`` files keep :meth:`settings`.
+    """
+
+    model: str | None = None
+    corpus: str | None = None
+    sentences: int | None = None
+    split: str | None = None
+    k: int | None = None
+    tau: int | None = None
+    metric: str | None = None
+    pooling: str | None = None
+    dtype: str | None = None
+    task: str | None = None
+    language: str | None = None
+    rate: float | None = None
+    seed: int | None = None
+
+    def __str__(self) -> str:
+        return ", ".join(
+            _TOLD.get(name, "{}").format(value) for name, value in self.settings().items()
+        )
+
+    def settings(self) -> dict[str, object]:
+        """The fields that apply."""
+        return {name: v for name, v in dataclasses.asdict(self).items() if v is not None}
+
+    def but(self, **changes: object) -> "Caption":
+        """The same with other values; None takes a field out."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+    def of(self, *fields: str) -> "Caption":
+        """The same with these fields only."""
+        return Caption(**{name: getattr(self, name) for name in fields})
+
+    def title(self, headline: str) -> str:
+        """Title of a figure: what it shows, and below it the settings."""
+        return f"{headline}\n({self})"

@@ -1,0 +1,93 @@
+"""Do the numbers come out again? Tables made anew against those that were kept."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .figures import TOLERANCE
+
+
+def compare_tables(
+    kept: pd.DataFrame, made: pd.DataFrame, name: str, tolerance: float | None = TOLERANCE
+) -> pd.DataFrame:
+    """Where two versions of a table differ by more than its tolerance.
+
+    Parameters
+    ----------
+    kept, made : pandas.DataFrame
+    name : str
+        The table's, for the rows.
+    tolerance : float or None
+        Greatest absolute difference, relative for numbers above 1; None: numbers may differ.
+
+    Returns
+    -------
+    pandas.DataFrame
+        table, column, row (its place), kept, made; empty if nothing moved too far. A table of
+        another shape or with other columns is one row with the column ``"shape"``.
+    """
+    columns = ["table", "column", "row", "kept", "made"]
+    if list(kept.columns) != list(made.columns) or len(kept) != len(made):
+        shapes = [f"{len(each)} rows, {' '.join(each.columns)}" for each in (kept, made)]
+        return pd.DataFrame([(name, "shape", 0, *shapes)], columns=columns)
+    rows = []
+    for column in kept:
+        old, new = kept[column], made[column]
+        if pd.api.types.is_numeric_dtype(old) and pd.api.types.is_numeric_dtype(new):
+            if tolerance is None:
+                continue
+            near = np.isclose(new, old, rtol=tolerance, atol=tolerance, equal_nan=True)
+        else:
+            near = (old == new) | (old.isna() & new.isna())
+        rows += [(name, column, int(i), old[i], new[i]) for i in np.flatnonzero(~near)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def compare_folders(kept: Path, made: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All tables of one folder against those of the same names in another.
+
+    Parameters
+    ----------
+    kept : pathlib.Path
+        Folder of ``.csv`` files; those only here are not looked at.
+    made : pathlib.Path
+        The same with their ``.json``, which say how far the numbers may move.
+
+    Returns
+    -------
+    checked : pandas.DataFrame
+        table, numbers (how many), tolerance, greatest (difference: absolute, relative for
+        numbers above 1), moved (how many too far).
+    moved : pandas.DataFrame
+        As :func:`compare_tables`, of all tables.
+
+    Raises
+    ------
+    ValueError
+        If the two have no table in common.
+    """
+    stems = ({path.stem for path in folder.glob("*.csv")} for folder in (kept, made))
+    names = sorted(set.intersection(*stems))
+    if not names:
+        raise ValueError(f"nothing to compare: {made} and {kept} have no table in common")
+    checked, moved = [], []
+    for name in names:
+        old, new = (pd.read_csv(folder / f"{name}.csv") for folder in (kept, made))
+        allowed = json.loads((made / f"{name}.json").read_text(encoding="utf-8"))["tolerance"]
+        found = compare_tables(old, new, name, allowed)
+        moved.append(found)
+        numbers = 0 if allowed is None else int(old.select_dtypes("number").size)
+        checked.append((name, numbers, allowed, _greatest_difference(old, new), len(found)))
+    columns = ["table", "numbers", "tolerance", "greatest", "moved"]
+    return pd.DataFrame(checked, columns=columns), pd.concat(moved, ignore_index=True)
+
+
+def _greatest_difference(old, new):
+    """Of the numbers of two tables of one shape; NaN where they cannot be compared."""
+    old, new = (table.select_dtypes("number") for table in (old, new))
+    if old.shape != new.shape or list(old) != list(new):
+        return float("nan")
+    scale = np.maximum(1, old.abs().to_numpy(float))
+    return float(np.nanmax(np.abs(new.to_numpy(float) - old.to_numpy(float)) / scale, initial=0))

@@ -1,0 +1,185 @@
+"""Figures and tables on disk: every picture with its numbers and settings beside it."""
+
+import functools
+import io
+import json
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from .captions import Caption
+from .digest import digest, written_whole
+from .paths import PACKAGE, figures_dir, slug
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: How far a number may move when a table is made anew, unless its notebook says otherwise:
+#: absolute, relative for numbers above 1. Ours: one sentence of 49, where rounding moves it.
+TOLERANCE = 0.03
+
+
+def save_figure(
+    fig: "Figure", name: str, table: pd.DataFrame, caption: Caption, **details: Any
+) -> Path:
+    """Save a figure with its numbers and settings, and close it.
+
+    Where the table and its settings are those that lie there already, to the precision they are
+    kept at, and the drawing code is as it was, all three files are left as they are.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+    name : str
+        File name without ending, such as ``"03_ilo_by_layer"``.
+    table : pandas.DataFrame
+        The plotted numbers.
+    caption, **details
+        As in :func:`save_table`.
+
+    Returns
+    -------
+    pathlib.Path
+        The picture, ``figures/<model>--<corpus>/<name>.png``; beside it ``.csv`` and ``.json``.
+    """
+    import matplotlib.pyplot as plt
+
+    picture = figures_folder(caption) / f"{name}.png"
+    if not _save(name, table, caption, details, drawn=True) or not picture.exists():
+        with written_whole(picture) as part:
+            part.write_bytes(png(fig))
+    plt.close(fig)
+    return picture
+
+
+def save_table(name: str, table: pd.DataFrame, caption: Caption, **details: Any) -> Path:
+    """Save numbers with their settings, as :func:`save_figure` does, where there is no picture.
+
+    Parameters
+    ----------
+    name : str
+    table : pandas.DataFrame
+    caption : Caption
+        Its model and corpus name the folder.
+    **details
+        What else decides the numbers, by name. ``tolerance`` is how far they may move when the
+        table is made anew (default :data:`TOLERANCE`; None: they do not repeat elsewhere).
+
+    Returns
+    -------
+    pathlib.Path
+        ``figures/<model>--<corpus>/<name>.csv``; beside it ``.json`` with the caption, the
+        details, the table's hash, the git commit and the versions of the packages.
+    """
+    _save(name, table, caption, details, drawn=False)
+    return figures_folder(caption) / f"{name}.csv"
+
+
+def _save(name, table, caption, details, drawn):
+    """Write table and note; whether both were there already and were left as they are."""
+    numbers = figures_folder(caption) / f"{name}.csv"
+    numbers.parent.mkdir(exist_ok=True)
+    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    decides = {
+        "caption": caption.settings(), "tolerance": details.pop("tolerance", TOLERANCE),
+        "details": json.loads(json.dumps(details, default=str)),
+        "drawing": _drawing() if drawn else None,
+    }  # fmt: skip
+    file = numbers.with_suffix(".json")
+    if numbers.exists() and file.exists() and numbers.read_text(encoding="utf-8") == text:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if all(kept.get(key) == value for key, value in decides.items()):
+            return True
+    versions = {"python": platform.python_version()}
+    versions |= {p: version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
+    note = {"figure": name, "table": f"sha256:{digest(text, length=64)}", **decides,
+            "commit": _commit(), "versions": versions}  # fmt: skip
+    with written_whole(numbers) as part:
+        part.write_text(text, encoding="utf-8")
+    with written_whole(file) as part:
+        part.write_text(json.dumps(note, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return False
+
+
+def png(fig: "Figure", dpi: float = 110) -> bytes:
+    """A figure as PNG of at most 256 colours, a third of the size of one with all.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+    dpi : float
+        Dots an inch.
+
+    Returns
+    -------
+    bytes
+        Without date or version: the same figure is the same file.
+    """
+    from PIL import Image
+
+    full, small = io.BytesIO(), io.BytesIO()
+    fig.savefig(full, format="png", dpi=dpi, bbox_inches="tight")
+    Image.open(full).convert("RGB").quantize(256).save(small, "png", optimize=True)
+    return small.getvalue()
+
+
+def figures_folder(caption: Caption) -> Path:
+    """Folder of a setting's figures, ``figures/<model>--<corpus>/``."""
+    return figures_dir() / f"{slug(caption.model)}--{slug(caption.corpus)}"
+
+
+@functools.cache
+def _drawing():
+    """Hash of the package's drawing code: a picture by other code is drawn anew."""
+    files = sorted((PACKAGE / "plots").glob("*.*"))
+    return digest(*(file.read_text(encoding="utf-8") for file in files))
+
+
+@functools.cache
+def _commit():
+    """Git commit of the package, with "-dirty" where it was changed since; None without git."""
+    try:
+        return _git("rev-parse", "--short=12", "HEAD") + "-dirty" * bool(_git("status", "-s", "."))
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*arguments):
+    command = ["git", "-C", str(PACKAGE), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def load_table(name: str, folder: Path) -> pd.DataFrame:
+    """Numbers that :func:`save_table` or :func:`save_figure` wrote.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"03_ilo_by_layer"``.
+    folder : pathlib.Path
+        As :func:`figures_folder` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``attrs["caption"]`` is its :class:`Caption`, ``attrs["details"]`` what else decides it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    """
+    path = folder / f"{name}.csv"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{folder.name} has no table {name}; the notebook whose number it begins with writes "
+            f"it: make reproduce NOTEBOOKS={name[:2]}, with the same model and corpus"
+        )
+    table = pd.read_csv(path)
+    note = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    table.attrs = {"caption": Caption(**note["caption"]), "details": note["details"]}
+    return table

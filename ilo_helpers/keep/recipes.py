@@ -1,0 +1,59 @@
+"""Which version of our code made a stored result.
+
+Every store's key holds the recipe number of the step that made it. A change of the code that
+moves results gets a new number, so nothing made by the old code is ever read again; of one that
+does not, ``tests/recipes.csv`` keeps a line that says so. A test holds the two to it.
+"""
+
+import ast
+import inspect
+from collections.abc import Callable
+
+from .digest import digest
+from .paths import PACKAGE
+
+#: Number of each step's recipe; raise it where a change of the code changes results.
+RECIPES = {"activations": 1, "neighbors": 1, "finetuned": 1, "answers": 1, "losses": 1}
+#: The code behind each step, files of the package.
+CODE = {
+    "activations": ["arithmetic.py", "models.py", "activations.py"],
+    "neighbors": ["arithmetic.py", "_knn.py", "neighbors.py"],
+    "finetuned": ["arithmetic.py", "training/objectives.py", "training/finetuning.py"],
+    "answers": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],
+    "losses": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],
+}
+
+
+def code_digest(step: str) -> str:
+    """Hash of the code behind a step, of its syntax tree without docstrings: 16 digits.
+
+    Neither layout nor comments nor the version of Python change it.
+    """
+    trees = (ast.parse((PACKAGE / file).read_text(encoding="utf-8")) for file in CODE[step])
+    return digest(*(repr(_shape(tree)) for tree in trees))
+
+
+def foreign_code(function: Callable) -> dict[str, str]:
+    """What a store's key must hold of a function that a user registered.
+
+    Returns
+    -------
+    dict of str
+        ``{"code": hash of its source}``; empty for the package's own, which the recipe covers.
+    """
+    if function.__module__.startswith(__name__.split(".")[0] + "."):
+        return {}
+    return {"code": digest(inspect.getsource(function))}
+
+
+def _shape(node):
+    """A syntax tree as nested tuples; what is empty is left out, as versions differ in it."""
+    if isinstance(node, list):
+        return tuple(map(_shape, node))
+    if not isinstance(node, ast.AST):
+        return node
+    documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+    if documented and ast.get_docstring(node) is not None:
+        node.body = node.body[1:]
+    fields = ((name, _shape(value)) for name, value in ast.iter_fields(node))
+    return type(node).__name__, tuple((name, shape) for name, shape in fields if shape)

@@ -1,0 +1,1 @@
+"""Shared and fragmented: what notebook 4 makes of the neighbour lists."""

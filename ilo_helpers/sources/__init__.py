@@ -1,0 +1,1 @@
+"""Where texts, models and names come from: packages, the hub, files of your own."""

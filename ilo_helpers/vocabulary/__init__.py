@@ -1,0 +1,1 @@
+"""Token embeddings: what a model knows before its first layer (notebook 6)."""
