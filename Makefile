@@ -1,32 +1,44 @@
 # The two commands: `make reproduce` and `make test`. Both set up .venv on first use.
+# Any parameter of a notebook can be given to `make reproduce` in capitals, MODEL=… K=…;
+# NOTEBOOKS="01 03" runs only those. `make parameters` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
-# MODEL= CORPUS= SPLIT= SENTENCES= LANGUAGES= K= TAU= METRIC= POOLING= OTHERS= TASKS=
-# become parameters;
-# NOTEBOOKS="01 03" runs only those.
-NAMES := MODEL CORPUS SPLIT SENTENCES LANGUAGES K TAU METRIC POOLING OTHERS TASKS
-lower = $(shell echo $(1) | tr A-Z a-z)
-OPTIONS = $(foreach name,$(NAMES),$(if $($(name)),--$(call lower,$(name)) "$($(name))"))
+PARAMETERS := $(filter-out PYTHON=% CHECK=%,$(MAKEOVERRIDES))
 
-.PHONY: reproduce test slice lab notebooks book sweep benchmarks constraints clean-cache help
+.PHONY: reproduce parameters check lint quick test slice lab notebooks book sweep benchmarks \
+  constraints clean-cache help
 
 help:
-	@echo "make reproduce [MODEL=… CORPUS=… SPLIT=… SENTENCES=… LANGUAGES=… K=… TAU=…]"
-	@echo "make test         lint, unit tests, every notebook on a slice with the real model"
+	@echo "make reproduce [NOTEBOOKS=\"01 03\" MODEL=… CORPUS=… K=… TAU=… SEED=… …]"
+	@echo "make parameters   what can be given to it: every parameter of every notebook"
+	@echo "make check        run the notebooks, compare their numbers with those in figures/"
+	@echo "make quick        lint, types, and all tests without network or model: a minute"
+	@echo "make test         the same, all other tests, every notebook on a slice"
 	@echo "make slice        write the slice's numbers, tests/slice, anew"
 	@echo "make lab          JupyterLab on the notebooks"
 	@echo "make notebooks    execute the committed notebooks in place, from the default settings"
 	@echo "make book         the notebooks as a site, build/book/index.html"
 	@echo "make sweep        the fine-tuning runs of notebook 05 that its tables lack [SIB200=folder]"
 	@echo "make benchmarks   the timings of benchmarks/README.md"
-	@echo "make clean-cache  delete activations, neighbours, results and fine-tuned models"
+	@echo "make clean-cache  delete activations, neighbours, answers, results, fine-tuned models"
 
 reproduce: .venv/ready
-	$(BIN)/python -m ilo_helpers.reproduce $(NOTEBOOKS) $(OPTIONS)
+	$(BIN)/python -m ilo_helpers.reproduce $(PARAMETERS)
 
-test: .venv/ready
+parameters: .venv/ready
+	$(BIN)/python -m ilo_helpers.reproduce --help
+
+check: .venv/ready
+	$(BIN)/python -m ilo_helpers.reproduce --check $(PARAMETERS)
+
+lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+quick: lint
+	$(BIN)/python -m pytest -m "not real"
+
+test: lint
 	$(BIN)/python -m pytest
 
 # The numbers that `make test` compares: run this where a change of them is meant.
@@ -50,7 +62,7 @@ book: .venv/ready
 	@echo "build/book/index.html"
 
 # Every run of figures/gemma-3-270m--udhr/05_runs.csv. What the tables have is skipped.
-SWEEP := $(BIN)/python -m ilo_helpers.experiments
+SWEEP := $(BIN)/python -m ilo_helpers.training.sweep
 sweep: .venv/ready
 	$(SWEEP) --seed 0 1 2
 	$(SWEEP) --learning-rate 2e-4 1e-3
@@ -66,7 +78,7 @@ benchmarks: .venv/ready
 	$(BIN)/python benchmarks/neighbors.py
 
 clean-cache:
-	rm -rf $(addprefix '$(or $(ILO_DATA),data)'/,activations neighbors results models/finetuned)
+	rm -rf $(addprefix '$(or $(ILO_DATA),data)'/,activations neighbors answers losses finetuned results)
 
 # Written anew from what a fresh environment resolves to; torch without its local suffix.
 constraints: .venv/ready

@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM
 
 from ilo_helpers import load_corpus, load_model
 from ilo_helpers.activations import BATCH_TOKENS, pool_sentences, tokenize
-from ilo_helpers.models import fast_matmul
-from ilo_helpers.paths import data_dir
+from ilo_helpers.arithmetic import fast_matmul
+from ilo_helpers.keep.paths import data_dir
 
 
 def one_at_a_time(model, sentences, precision):

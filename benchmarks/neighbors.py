@@ -1,4 +1,4 @@
-"""Seconds and memory of exact neighbours, and of a sweep over k and tau.
+"""Seconds and memory of exact neighbours, and of a grid of k and tau.
 
     python benchmarks/neighbors.py [--rows N]
 
@@ -26,7 +26,7 @@ def vectors(rows):
 
 
 def ours(points):
-    from ilo_helpers.neighbors import knn
+    from ilo_helpers._knn import knn
 
     return knn(points, K)[0]
 
@@ -82,11 +82,11 @@ def neighbors(rows, repeats=3):
         print(f"| {name} | {seconds:.1f} | {ratio:.2f} | {memory:.2f} | {wrong:.2%} |")
 
 
-def sweep(rows, layers=19, languages=31):
+def grid(rows, layers=19, languages=31):
     """Print the seconds of a 10 × 5 grid over all layers."""
     import xarray as xr
 
-    from ilo_helpers import sweep
+    from ilo_helpers import ilo_scores
 
     sentences = rows // languages
     shape = (layers, languages, sentences, K)
@@ -94,18 +94,18 @@ def sweep(rows, layers=19, languages=31):
     coords = {"layer": range(layers), "language": range(languages)}
     stored = xr.Dataset({"index": (("layer", "language", "sentence", "neighbor"), index)}, coords)
     start = time.perf_counter()
-    sweep(stored, range(1, 11), range(1, 6))
-    print(f"\nsweep of k = 1 … 10 × τ = 1 … 5, {layers} layers × {languages * sentences} points: "
+    ilo_scores(stored, range(1, 11), range(1, 6))
+    print(f"\nk = 1 … 10 × τ = 1 … 5, {layers} layers × {languages * sentences} points: "
           f"{time.perf_counter() - start:.1f} s")  # fmt: skip
 
 
 def main():
-    """Neighbours, then the sweep."""
+    """Neighbours, then the grid of k and tau."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=31372, help="points (default: FLORES devtest)")
     rows = parser.parse_args().rows
     neighbors(rows)
-    sweep(rows)
+    grid(rows)
 
 
 if __name__ == "__main__":

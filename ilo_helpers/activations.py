@@ -179,8 +179,8 @@ def _check_weights(lm, pooling, index, tokens):
             special = torch.tensor([special])
             if not POOLINGS[pooling](torch.ones_like(special), special).isfinite().all():
                 raise ValueError(
-                    f"model {lm.name!r}, language {code}, sentence {sentence}: "
-                    f"{special.shape[1]} token(s), and {pooling!r} leaves none; leave the sentence out"
+                    f"model {lm.name!r}, language {code}, sentence {sentence}: of "
+                    f"{special.shape[1]} token(s) {pooling!r} leaves none; leave the sentence out"
                 )
 
 

@@ -1,58 +1,63 @@
 """Run the notebooks in order: ``python -m ilo_helpers.reproduce``, or ``make reproduce``."""
 
 import argparse
+import ast
 import contextlib
-import hashlib
+import functools
 import json
 import os
+import re
 import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from .checks import compare_folders
-from .packaged import NOTICES
-from .paths import ROOT, data_dir, figures_dir, slug
+from .keep.checks import compare_folders
+from .keep.digest import settings_digest
+from .keep.paths import ROOT, data_dir, figures_dir, slug
 
 NOTEBOOKS = ROOT / "notebooks"
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the notebooks as the command line says; the exit status is 1 if one failed."""
-    options = _parser().parse_args(arguments)
-    parameters = {
-        name: value
-        for name, value in vars(options).items()
-        if name not in ("notebooks", "check") and value is not None
-    }
-    paths = _chosen(options.notebooks)
-    if options.check:
-        return check(paths, parameters)
+    # make hands on what it was given: K=7 is --k 7
+    given = [re.sub(r"^(\w+)=", _as_option, word) for word in arguments or sys.argv[1:]]
+    parser = _parser()
+    parameters = vars(parser.parse_args(given))
+    paths = _chosen(parameters.pop("notebooks"))
+    only_check = parameters.pop("check")
+    there = sorted(set().union(*map(notebook_parameters, paths)))
+    if lacking := sorted(set(parameters) - set(there)):
+        parser.error(f"{', '.join(lacking)}: the notebooks chosen have only {', '.join(there)}")
+    return check(paths, parameters) if only_check else _run(paths, parameters)
+
+
+def _run(paths, parameters):
     folder = _results_folder(parameters)
     print(f"executed copies go to {_shown(folder)}", flush=True)
-    rows, failed = [], False
+    rows, error = [], None
     for place, path in enumerate(paths, 1):
         print(f"[{place}/{len(paths)}] {path.stem} …", flush=True)
         start, before = time.time(), _figures()
         error = run_notebook(path, folder / path.name, parameters)
         written = sorted(name for name, stamp in _figures().items() if before.get(name) != stamp)
         rows.append((path.stem, round(time.time() - start), len(written)))
-        print(f"    {rows[-1][1]} s, {len(written)} figures", flush=True)
+        print(f"    {rows[-1][1]} s, {len(written)} figures written", flush=True)
         if error:
             print(f"\n{error}\n\nThe copy up to there: {_shown(folder / path.name)}. What was "
                   "computed is kept; the same command goes on from it.", flush=True)  # fmt: skip
-            failed = True
             break
-    print(
-        "\n" + pd.DataFrame(rows, columns=["notebook", "seconds", "figures"]).to_string(index=False)
-    )
-    return int(failed)
+    table = pd.DataFrame(rows, columns=["notebook", "seconds", "figures"])
+    print(f"\n{table.to_string(index=False)}")
+    return int(error is not None)
 
 
-def check(paths, parameters):
+def check(paths: Sequence[Path], parameters: Mapping[str, object]) -> int:
     """Run notebooks, and compare their tables with those in ``figures/``.
 
     Parameters
@@ -68,8 +73,8 @@ def check(paths, parameters):
         1 if a notebook failed or a number moved by more than its table's tolerance, else 0.
     """
     kept = figures_dir()
-    with tempfile.TemporaryDirectory() as made:
-        made = Path(made)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder)
         with _figures_in(made / "figures"):
             for path in paths:
                 print(f"{path.stem} …", flush=True)
@@ -77,12 +82,8 @@ def check(paths, parameters):
                 if error:
                     print(error, flush=True)
                     return 1
-        tables, moved = [], []
-        for folder in sorted((made / "figures").iterdir()):
-            found = compare_folders(kept / folder.name, folder)
-            tables.append(found[0].assign(folder=folder.name))
-            moved.append(found[1].assign(folder=folder.name))
-    tables, moved = pd.concat(tables), pd.concat(moved)
+        found = [compare_folders(kept / each.name, each) for each in (made / "figures").iterdir()]
+    tables, moved = map(pd.concat, zip(*found, strict=True))
     print(tables.to_string(index=False))
     print(f"{tables['numbers'].sum()} numbers compared, {len(moved)} moved too far", flush=True)
     if len(moved):
@@ -102,7 +103,7 @@ def _figures_in(folder):
             os.environ["ILO_FIGURES"] = before
 
 
-def run_notebook(path, copy, parameters):
+def run_notebook(path: Path, copy: Path, parameters: Mapping[str, object]) -> str | None:
     """Execute one notebook.
 
     Parameters
@@ -110,26 +111,39 @@ def run_notebook(path, copy, parameters):
     path, copy : pathlib.Path
         The notebook, and where its executed copy goes.
     parameters : dict
-        Put below the cell tagged ``parameters``; names the notebook does not have are left out.
+        Put below the cell tagged ``parameters``; those that only other notebooks have are left
+        out.
 
     Returns
     -------
     str or None
         What failed: notebook, cell, error.
+
+    Raises
+    ------
+    ValueError
+        For a parameter that no notebook has; says which there are.
     """
     import nbformat
     import papermill
 
-    own = papermill.inspect_notebook(path)
-    given = {name: value for name, value in parameters.items() if name in own}
+    known = {name for each in {path, *_notebooks()} for name in notebook_parameters(each)}
+    if lacking := set(parameters) - known:
+        raise ValueError(
+            f"no notebook has {', '.join(lacking)}; there are {', '.join(sorted(known))}"
+        )
+    given = {name: value for name, value in parameters.items() if name in notebook_parameters(path)}
     copy.parent.mkdir(parents=True, exist_ok=True)
+    bar = {"file": sys.stdout, "mininterval": 5, "bar_format": "    cell {n} of {total}, {elapsed}"}
     error = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", nbformat.warnings.MissingIDFieldWarning)
         try:
             papermill.execute_notebook(
-                path, copy, given, progress_bar={"file": sys.stdout, "mininterval": 5}
-            )
+                path, copy, given, progress_bar=bar,
+                # the kernel's warning that it talks over TCP, to this machine alone
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            )  # fmt: skip
         except papermill.PapermillExecutionError as failure:
             error = (
                 f"notebook {path.name}, cell [{failure.exec_count}] failed: "
@@ -141,49 +155,83 @@ def run_notebook(path, copy, parameters):
     return error
 
 
+@functools.cache
+def notebook_parameters(path: Path) -> dict[str, dict]:
+    """Parameters of a notebook, from its cell tagged ``parameters``.
+
+    Returns
+    -------
+    dict of dict
+        By name: papermill's description, with ``default``, ``inferred_type_name`` and ``help``.
+    """
+    import papermill
+
+    return papermill.inspect_notebook(path)
+
+
 def _parser():
+    """An option for every parameter of every notebook, from the notebooks themselves."""
     parser = argparse.ArgumentParser(
         prog="python -m ilo_helpers.reproduce",
-        description="Run the notebooks in order and write their figures. Every option goes into "
-        "the cell tagged 'parameters' of the notebooks that have it; left out, the notebook's "
-        "own default holds.",
+        description="Run the notebooks in order and write their figures. An option goes into the "
+        "cell tagged 'parameters' of the notebooks that have it; left out, the notebook's own "
+        "default holds.",
         epilog="A run that was stopped goes on where it was: results are kept in data/.",
+        argument_default=argparse.SUPPRESS,
     )
-    add = parser.add_argument
-    add("notebooks", nargs="*", help="beginnings of names, such as 01 03 (default: all)")
-    add("--check", action="store_true",
+    parser.add_argument("notebooks", nargs="*", default=[],
+        help="beginnings of names, such as 01 03 (default: all)")  # fmt: skip
+    parser.add_argument("--check", action="store_true", default=False,
         help="write no figures; compare their tables with those in figures/, and fail if a number "
         "moved by more than its tolerance")  # fmt: skip
-    add("--model", help=f"{', '.join(map(repr, NOTICES))}, a hub id, or a local directory")
-    add("--corpus", help="'udhr', 'flores200', or a path")
-    add("--split", help="of FLORES: dev (the paper's) or devtest")
-    add("--sentences", type=int, help="the first so many (default: all)")
-    add("--languages", type=_listed, metavar="CODES",
-        help="FLORES codes, separated by commas (default: the paper's 31)")  # fmt: skip
-    add("--k", type=int, help="neighbours looked at, at most 10 (default: 5, the paper's)")
-    add("--tau", type=int, help="distinct other languages that make a bridge (default: 3)")
-    add("--metric", choices=["cosine", "euclidean"])
-    add("--pooling", choices=["mean", "mean_no_special", "mean_no_first", "last"])
-    add("--others", type=_listed, metavar="MODELS",
-        help="models set beside the first, separated by commas")  # fmt: skip
-    add("--tasks", type=_listed,
-        help="of notebook 07: 'cldr', 'sib200', a SIB-200 folder; commas between")  # fmt: skip
+    found: dict[str, list] = {}
+    for path in _notebooks():
+        for name, each in notebook_parameters(path).items():
+            found.setdefault(name, []).append(each | {"in": path.name[:2]})
+    for name, several in found.items():
+        read = _reader(several[0])
+        defaults = " or ".join(dict.fromkeys(each["default"] for each in several))
+        places = " ".join(each["in"] for each in several)
+        told = f"{several[0]['help']} (notebooks {places}; default {defaults})"
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=read, metavar=read.__name__.upper(),
+            help=told.strip().replace("%", "%%"),
+        )  # fmt: skip
     return parser
 
 
-def _listed(text):
-    return text.replace(",", " ").split()
+def _reader(parameter):
+    """How a word of the command line becomes a value, by the parameter's type or default."""
+    kind = parameter["inferred_type_name"]
+    default = ast.literal_eval(parameter["default"])
+    kind = type(default).__name__ if default is not None else kind
+    readers = {
+        "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__,
+        "list": lambda word: word.replace(",", " ").split(),
+    }  # fmt: skip
+
+    def read(word):
+        return None if word == "None" else readers.get(kind, str)(word)
+
+    read.__name__ = kind
+    return read
+
+
+def _as_option(match):
+    return "" if match[1] == "NOTEBOOKS" else f"--{match[1].lower().replace('_', '-')}="
+
+
+def _notebooks():
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
 
 def _chosen(beginnings):
-    paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    if not beginnings:
-        return paths
+    beginnings = tuple(" ".join(beginnings).split())
     for beginning in beginnings:
-        if not any(path.name.startswith(beginning) for path in paths):
-            names = ", ".join(path.stem for path in paths)
+        if not any(path.name.startswith(beginning) for path in _notebooks()):
+            names = ", ".join(path.stem for path in _notebooks())
             sys.exit(f"no notebook begins with {beginning!r}; there are {names}")
-    return [path for path in paths if path.name.startswith(tuple(beginnings))]
+    return [path for path in _notebooks() if path.name.startswith(beginnings or "")]
 
 
 def _results_folder(parameters):
@@ -191,8 +239,7 @@ def _results_folder(parameters):
     values = {"model": "gemma-3-270m", "corpus": "udhr"} | parameters
     name = "--".join(slug(values[key].split("/")[-1]) for key in ("model", "corpus"))
     if parameters:
-        text = json.dumps(parameters, sort_keys=True)
-        name += f"--{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        name += f"--{settings_digest(parameters, 8)}"
     folder = data_dir("results", name)
     (folder / "parameters.json").write_text(json.dumps(parameters, indent=1) + "\n")
     return folder / "notebooks"

@@ -85,9 +85,11 @@ class Study:
     @property
     def caption(self) -> Caption:
         """The settings, as figures print them."""
+        text = self.text.attrs
         return Caption(
-            self.model.name, self.text.attrs["name"], len(self.text), self.split, self.k, self.tau,
+            self.model.name, text["name"], len(self.text), self.split, self.k, self.tau,
             self.metric, self.pooling, self.model.dtype,
+            provenance=self.model.attrs | {"corpus_fingerprint": text["fingerprint"]},
         )  # fmt: skip
 
     @functools.cached_property

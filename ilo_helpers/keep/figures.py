@@ -12,24 +12,28 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .captions import Caption
+from .checks import TOLERANCE, compare_tables
 from .digest import digest, written_whole
 from .paths import PACKAGE, figures_dir, slug
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: How far a number may move when a table is made anew, unless its notebook says otherwise:
-#: absolute, relative for numbers above 1. Ours: one sentence of 49, where rounding moves it.
-TOLERANCE = 0.03
-
 
 def save_figure(
-    fig: "Figure", name: str, table: pd.DataFrame, caption: Caption, **details: Any
+    fig: "Figure",
+    name: str,
+    table: pd.DataFrame,
+    caption: Caption,
+    folder: Path | None = None,
+    **details: Any,
 ) -> Path:
     """Save a figure with its numbers and settings, and close it.
 
     Where the table and its settings are those that lie there already, to the precision they are
-    kept at, and the drawing code is as it was, all three files are left as they are.
+    kept at, and the drawing code is as it was, all three files are left as they are. (Of a table
+    whose numbers repeat on one machine only, ``tolerance=None``, the numbers are not looked at.)
+    Delete the picture to have it drawn anew, the ``.json`` to have all three written anew.
 
     Parameters
     ----------
@@ -38,7 +42,7 @@ def save_figure(
         File name without ending, such as ``"03_ilo_by_layer"``.
     table : pandas.DataFrame
         The plotted numbers.
-    caption, **details
+    caption, folder, **details
         As in :func:`save_table`.
 
     Returns
@@ -48,15 +52,17 @@ def save_figure(
     """
     import matplotlib.pyplot as plt
 
-    picture = figures_folder(caption) / f"{name}.png"
-    if not _save(name, table, caption, details, drawn=True) or not picture.exists():
+    picture = (folder or figures_folder(caption)) / f"{name}.png"
+    if not _save(picture, table, caption, details, _drawing()) or not picture.exists():
         with written_whole(picture) as part:
             part.write_bytes(png(fig))
     plt.close(fig)
     return picture
 
 
-def save_table(name: str, table: pd.DataFrame, caption: Caption, **details: Any) -> Path:
+def save_table(
+    name: str, table: pd.DataFrame, caption: Caption, folder: Path | None = None, **details: Any
+) -> Path:
     """Save numbers with their settings, as :func:`save_figure` does, where there is no picture.
 
     Parameters
@@ -64,7 +70,8 @@ def save_table(name: str, table: pd.DataFrame, caption: Caption, **details: Any)
     name : str
     table : pandas.DataFrame
     caption : Caption
-        Its model and corpus name the folder.
+    folder : path, optional
+        Where it goes; default: :func:`figures_folder` of the caption.
     **details
         What else decides the numbers, by name. ``tolerance`` is how far they may move when the
         table is made anew (default :data:`TOLERANCE`; None: they do not repeat elsewhere).
@@ -75,34 +82,45 @@ def save_table(name: str, table: pd.DataFrame, caption: Caption, **details: Any)
         ``figures/<model>--<corpus>/<name>.csv``; beside it ``.json`` with the caption, the
         details, the table's hash, the git commit and the versions of the packages.
     """
-    _save(name, table, caption, details, drawn=False)
-    return figures_folder(caption) / f"{name}.csv"
+    numbers = (folder or figures_folder(caption)) / f"{name}.csv"
+    _save(numbers, table, caption, details)
+    return numbers
 
 
-def _save(name, table, caption, details, drawn):
+def _save(path, table, caption, details, drawing=None):
     """Write table and note; whether both were there already and were left as they are."""
-    numbers = figures_folder(caption) / f"{name}.csv"
+    numbers, file = path.with_suffix(".csv"), path.with_suffix(".json")
     numbers.parent.mkdir(exist_ok=True)
     text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     decides = {
         "caption": caption.settings(), "tolerance": details.pop("tolerance", TOLERANCE),
         "details": json.loads(json.dumps(details, default=str)),
-        "drawing": _drawing() if drawn else None,
+        "drawing": drawing,
     }  # fmt: skip
-    file = numbers.with_suffix(".json")
-    if numbers.exists() and file.exists() and numbers.read_text(encoding="utf-8") == text:
+    if numbers.exists() and file.exists():
         kept = json.loads(file.read_text(encoding="utf-8"))
-        if all(kept.get(key) == value for key, value in decides.items()):
+        same = all(kept.get(key) == value for key, value in decides.items())
+        if same and _same_table(numbers.read_text(encoding="utf-8"), text, decides["tolerance"]):
             return True
     versions = {"python": platform.python_version()}
     versions |= {p: version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
-    note = {"figure": name, "table": f"sha256:{digest(text, length=64)}", **decides,
-            "commit": _commit(), "versions": versions}  # fmt: skip
+    note = {
+        "figure": path.stem, "table": f"sha256:{digest(text, length=64)}", **decides,
+        "provenance": caption.provenance, "commit": _commit(), "versions": versions,
+    }  # fmt: skip
     with written_whole(numbers) as part:
         part.write_text(text, encoding="utf-8")
     with written_whole(file) as part:
         part.write_text(json.dumps(note, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return False
+
+
+def _same_table(kept, made, tolerance):
+    """Letter for letter; of numbers that repeat on one machine only, in all but the numbers."""
+    if tolerance is not None:
+        return kept == made
+    tables = (pd.read_csv(io.StringIO(text)) for text in (kept, made))
+    return compare_tables(*tables, "", None).empty
 
 
 def png(fig: "Figure", dpi: float = 110) -> bytes:

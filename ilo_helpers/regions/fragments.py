@@ -1,12 +1,16 @@
-"""The shared region, the fragments left outside it, and what holds them apart.
+"""The shared region, and the fragments left outside it.
 
 The ILO paper speaks of one interlingual region that languages share and of fragments outside it.
 Its formal definition is not known to us: what is here is ours, built from the neighbour lists
-that ILO is made of.
+that ILO is made of. A sentence is in the shared region if it is a bridge
+(:func:`ilo_helpers.ilo.bridges`).
 """
+
+import itertools
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy import sparse, stats
 
 from ..ilo import bridges
@@ -16,13 +20,15 @@ from ..languages import language_table
 SHARED = 0
 
 
-def describe_shared(neighbors, k=5, tau=3):
+def describe_shared(neighbors: xr.Dataset, k: int = 5, tau: int = 3) -> pd.DataFrame:
     """Is the shared region one region, and does it cross families?
 
     Parameters
     ----------
     neighbors : xarray.Dataset
+        As :func:`ilo_helpers.nearest_neighbors` returns it.
     k, tau : int
+        As for :func:`ilo_helpers.ilo_scores`.
 
     Returns
     -------
@@ -31,18 +37,21 @@ def describe_shared(neighbors, k=5, tau=3):
         shared sentences, linked by their k nearest), largest (share of them in the largest
         piece; 0 where there are none), other_family (share of them with a neighbour of another
         family than their own).
+
+    Raises
+    ------
+    ValueError
+        For k or tau that the lists do not allow.
     """
     shared = bridges(neighbors, k, tau)
     family = pd.factorize(language_table(neighbors.language.values.tolist())["family"])[0]
     own = np.repeat(family, neighbors.sizes["sentence"])
     rows = []
     for layer in neighbors.layer.values:
-        places = np.flatnonzero(shared.sel(layer=layer).values.ravel())
-        index = neighbors["index"].sel(layer=layer).values[..., :k].reshape(-1, k)[places]
-        graph = neighbor_graph(neighbors, layer, k)[places][:, places]
-        labels = sparse.csgraph.connected_components(graph, directed=True, connection="weak")[1]
-        sizes = np.bincount(labels) if len(places) else np.zeros(0, int)
-        crossing = (own[index] != own[places][:, None]).any(1)
+        places = np.flatnonzero(shared.sel(layer=layer))
+        graph = _graph(neighbors, layer, k)[places]
+        sizes = np.bincount(_components(graph[:, places]))
+        crossing = (own[graph.indices.reshape(-1, k)] != own[places][:, None]).any(1)
         rows.append({
             "layer": int(layer), "shared": len(places) / len(own), "pieces": len(sizes),
             "largest": sizes.max(initial=0) / max(1, len(places)),
@@ -51,30 +60,10 @@ def describe_shared(neighbors, k=5, tau=3):
     return pd.DataFrame(rows)
 
 
-def neighbor_graph(neighbors, layer, k=5, mutual=False):
-    """Graph of sentences at one layer: an edge from each to its k nearest.
-
-    Parameters
-    ----------
-    neighbors : xarray.Dataset
-    layer : int
-    k : int
-    mutual : bool
-        Keep only the edges that go both ways.
-
-    Returns
-    -------
-    scipy.sparse.csr_array
-        bool (sentences of all languages, the same), in the order of the stack of languages.
-    """
-    index = neighbors["index"].sel(layer=layer).values[..., :k].reshape(-1, k)
-    places = np.repeat(np.arange(len(index)), k)
-    ones = np.ones(index.size, bool)
-    graph = sparse.csr_array((ones, (places, index.ravel())), shape=(len(index), len(index)))
-    return (graph.multiply(graph.T)).tocsr() if mutual else graph
-
-
-def find_fragments(neighbors, layer, k=5, tau=3, mutual=False, method="components", seed=0):
+def find_fragments(
+    neighbors: xr.Dataset, layer: int, k: int = 5, tau: int = 3, mutual: bool = False,
+    method: str = "components", seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
     """The fragment of each sentence: connected groups of what is not in the shared region.
 
     Our definition. The shared region is taken out of the neighbour graph; what is left falls
@@ -84,6 +73,7 @@ def find_fragments(neighbors, layer, k=5, tau=3, mutual=False, method="component
     Parameters
     ----------
     neighbors : xarray.Dataset
+        As :func:`ilo_helpers.nearest_neighbors` returns it.
     layer, k, tau : int
     mutual : bool
         Sentences are linked only if each is among the other's k.
@@ -96,44 +86,61 @@ def find_fragments(neighbors, layer, k=5, tau=3, mutual=False, method="component
     pandas.DataFrame
         A row a sentence: language, sentence, fragment (0: the shared region; 1, 2, …: the
         fragments, largest first).
+
+    Raises
+    ------
+    ValueError
+        For another method; for k or tau that the lists do not allow.
     """
-    shared = bridges(neighbors.sel(layer=[layer]), k, tau).values.ravel()
+    shared = bridges(neighbors.sel(layer=[layer]), k, tau).squeeze("layer", drop=True)
     rest = np.flatnonzero(~shared)
-    graph = neighbor_graph(neighbors, layer, k, mutual)[rest][:, rest]
+    graph = _graph(neighbors, layer, k, mutual)[rest][:, rest]
     if method == "components":
-        labels = sparse.csgraph.connected_components(graph, directed=True, connection="weak")[1]
+        labels = _components(graph)
     elif method == "communities":
         labels = _communities(graph, seed)
     else:
         raise ValueError(f"method {method!r}: choose 'components' or 'communities'")
     rank = pd.Series(labels).value_counts(sort=True, ascending=False)  # ties: the first met
-    number = pd.Series(np.arange(1, len(rank) + 1), rank.index)
-    fragment = np.full(len(shared), SHARED)
-    fragment[rest] = number.loc[labels].values if len(rest) else []
-    languages, sentences = neighbors.language.values, neighbors.sentence.values
-    return pd.DataFrame({
-        "language": np.repeat(languages, len(sentences)),
-        "sentence": np.tile(sentences, len(languages)),
-        "fragment": fragment,
-    })  # fmt: skip
+    members = shared.rename("fragment").to_series().reset_index()
+    members["fragment"] = SHARED
+    members.loc[rest, "fragment"] = rank.index.get_indexer(labels) + 1
+    return members
+
+
+def _graph(neighbors, layer, k, mutual=False):
+    """Sentences at one layer, in the order of the stack: an edge from each to its k nearest.
+
+    Mutual: only the edges that go both ways. bool (sentences of all languages, the same).
+    """
+    index = neighbors["index"].sel(layer=layer).values[..., :k].reshape(-1, k)
+    starts = np.arange(0, index.size + 1, k)
+    ones = np.ones(index.size, bool)
+    graph = sparse.csr_array((ones, index.ravel(), starts), shape=(len(index), len(index)))
+    return graph.multiply(graph.T).tocsr() if mutual else graph
+
+
+def _components(graph):
+    """Number of the connected group of each sentence, whichever way the edges go."""
+    return sparse.csgraph.connected_components(graph, directed=True, connection="weak")[1]
 
 
 def _communities(graph, seed):
+    """Number of the community of each sentence."""
     import random
 
     import igraph
 
-    edges = sparse.triu(graph + graph.T, 1).tocoo()
-    network = igraph.Graph(graph.shape[0], np.column_stack([edges.row, edges.col]).tolist())
+    edges = np.transpose(sparse.triu(graph + graph.T, 1).nonzero())
+    network = igraph.Graph(graph.shape[0], edges.tolist())
     igraph.set_random_number_generator(random.Random(seed))
     try:
-        found = network.community_leiden("modularity", n_iterations=-1)
+        return network.community_leiden("modularity", n_iterations=-1).membership
     finally:
         igraph.set_random_number_generator(random)
-    return np.array(found.membership, int)
 
 
-def describe_fragments(members):
+def describe_fragments(members: pd.DataFrame) -> pd.DataFrame:
     """Size and make-up of each fragment.
 
     Parameters
@@ -149,16 +156,35 @@ def describe_fragments(members):
         script the most frequent one and its share, 0 to 1.
     """
     known = language_table(list(members["language"].unique()))
-    table = members.join(known[["family", "script"]], on="language")
-    rows = {}
-    for fragment, part in table.groupby("fragment"):
-        row = {
-            "size": len(part),
-            "languages": part["language"].nunique(),
-            "entropy": stats.entropy(part["language"].value_counts(), base=2),
-        }
-        for column in ("language", "family", "script"):
-            shares = part[column].value_counts(normalize=True)
-            row |= {column: shares.index[0], f"{column}_share": shares.iloc[0]}
-        rows[fragment] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("fragment")
+    groups = members.join(known[["family", "script"]], on="language").groupby("fragment")
+    table = groups["language"].agg(["size", "nunique"]).rename(columns={"nunique": "languages"})
+    table["entropy"] = groups["language"].agg(lambda x: stats.entropy(x.value_counts(), base=2))
+    for column in ("language", "family", "script"):
+        table[column] = groups[column].agg(lambda x: x.value_counts().index[0])
+        table[f"{column}_share"] = groups[column].agg(lambda x: x.value_counts().max() / len(x))
+    return table
+
+
+def fragment_together(members: pd.DataFrame) -> pd.DataFrame:
+    """Which languages fragment together (our definition).
+
+    Parameters
+    ----------
+    members : pandas.DataFrame
+        Of :func:`find_fragments`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a pair of languages that have sentences outside the shared region: a, b,
+        one_family (whether they are of one), common (share of these sentences, 0 to 1, that lie
+        in common fragments: the sum over the fragments of the smaller of the two shares).
+    """
+    outside = members[members["fragment"] != SHARED]
+    shares = pd.crosstab(outside["language"], outside["fragment"], normalize="index")
+    family = language_table(list(shares.index))["family"]
+    rows = [
+        (a, b, family[a] == family[b], np.minimum(shares.loc[a], shares.loc[b]).sum())
+        for a, b in itertools.combinations(shares.index, 2)
+    ]
+    return pd.DataFrame(rows, columns=["a", "b", "one_family", "common"])

@@ -1,5 +1,8 @@
 """Maps of the sentence vectors in two dimensions, and how far to trust them."""
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -8,14 +11,17 @@ from ..ilo import ilo_scores
 from ..neighbors import DISTANCES, nearest_neighbors
 
 
-def project(acts, methods=("PCA", "t-SNE", "UMAP"), metric="cosine", seed=0):
+def project(
+    acts: xr.DataArray, methods: Sequence[str] = ("PCA", "t-SNE", "UMAP"), metric: str = "cosine",
+    seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
     """Sentence vectors in two dimensions, each layer by itself.
 
     Parameters
     ----------
     acts : xarray.DataArray
         (layer, language, sentence, hidden).
-    methods : tuple of str
+    methods : sequence of str
         ``"PCA"`` (directions of largest variance), ``"t-SNE"`` and ``"UMAP"`` (which try to keep
         neighbours together). UMAP repeats exactly only with a seed, on one thread, on the same
         machine.
@@ -34,18 +40,14 @@ def project(acts, methods=("PCA", "t-SNE", "UMAP"), metric="cosine", seed=0):
     ValueError
         For an unknown method or metric.
     """
-    frames = []
-    languages, sentences = acts.language.values, acts.sentence.values
-    for method in methods:
+    index = acts.isel(layer=0, hidden=0).to_series().index
+    tables = {}
+    for method, layer in itertools.product(methods, acts.layer.values):
         if method not in _METHODS:
             raise ValueError(f"map {method!r}: choose from {', '.join(_METHODS)}")
-        for layer in acts.layer.values:
-            xy = _METHODS[method](_points(acts, layer, metric), metric, seed)
-            frames.append(pd.DataFrame({
-                "method": method, "layer": layer, "language": np.repeat(languages, len(sentences)),
-                "sentence": np.tile(sentences, len(languages)), "x": xy[:, 0], "y": xy[:, 1],
-            }))  # fmt: skip
-    return pd.concat(frames, ignore_index=True)
+        xy = _METHODS[method](_points(acts, layer, metric), seed)
+        tables[method, layer] = pd.DataFrame(xy, index, ["x", "y"])
+    return pd.concat(tables, names=["method", "layer"]).reset_index()
 
 
 def _points(acts, layer, metric):
@@ -58,20 +60,20 @@ def _points(acts, layer, metric):
     return points - points.mean(0)
 
 
-def _pca(points, metric, seed):
+def _pca(points, seed):
     from sklearn.decomposition import PCA
 
     return PCA(2, random_state=seed).fit_transform(points)
 
 
-def _tsne(points, metric, seed):
+def _tsne(points, seed):
     from sklearn.manifold import TSNE
 
     perplexity = min(30, len(points) // 4)
     return TSNE(init="pca", random_state=seed, perplexity=perplexity).fit_transform(points)
 
 
-def _umap(points, metric, seed):
+def _umap(points, seed):
     import umap
 
     neighbors = min(15, len(points) - 1)
@@ -81,16 +83,19 @@ def _umap(points, metric, seed):
 _METHODS = {"PCA": _pca, "t-SNE": _tsne, "UMAP": _umap}
 
 
-def map_quality(acts, points, k=5, tau=3, metric="cosine"):
+def map_quality(
+    acts: xr.DataArray, points: pd.DataFrame, k: int = 5, tau: int = 3, metric: str = "cosine"
+) -> pd.DataFrame:
     """What a map keeps of the space it shows.
 
     Parameters
     ----------
     acts : xarray.DataArray
-        The vectors that were mapped.
+        The vectors that were mapped, (layer, language, sentence, hidden).
     points : pandas.DataFrame
         Of :func:`project`.
     k, tau : int
+        As for :func:`ilo_helpers.ilo_scores`.
     metric : str
         Of the full space; in the map, distance is euclidean.
 
@@ -99,23 +104,25 @@ def map_quality(acts, points, k=5, tau=3, metric="cosine"):
     pandas.DataFrame
         layer, method (``"full space"`` first), trustworthiness (scikit-learn's, of k neighbours;
         1: no false neighbour in the map) and bridge, reach, ilo (means over the languages).
+
+    Raises
+    ------
+    ValueError
+        For k, tau or a metric that the vectors do not allow.
     """
     from sklearn.manifold import trustworthiness
 
-    spaces = {"full space": (acts.drop_attrs(), metric)}
-    coords = {dim: acts[dim].values for dim in ("layer", "language", "sentence")}
-    shape = [len(labels) for labels in coords.values()]
+    spaces = {"full space": (acts, metric)}
+    like = acts.isel(hidden=0, drop=True)
     for method, part in points.groupby("method", sort=False):
-        places = part.set_index(list(coords))[["x", "y"]]
-        flat = places.loc[pd.MultiIndex.from_product(coords.values())].to_numpy()
-        flat = flat.reshape(*shape, 2)
-        spaces[method] = xr.DataArray(flat, coords, (*coords, "hidden")), "euclidean"
+        plane = part.set_index(list(like.dims))[["x", "y"]].to_xarray().reindex_like(like)
+        spaces[method] = plane.to_array("hidden").transpose(*acts.dims), "euclidean"
     rows = []
     for method, (vectors, distance) in spaces.items():
-        near = nearest_neighbors(vectors, k=k, metric=distance)
-        scores = ilo_scores(near, k=k, tau=tau).groupby("layer")[["bridge", "reach", "ilo"]].mean()
+        near = nearest_neighbors(vectors, k, distance, keep=False)
+        scores = ilo_scores(near, k, tau).groupby("layer")[["bridge", "reach", "ilo"]].mean()
         for layer, row in scores.iterrows():
-            kept = 1.0 if method == "full space" else trustworthiness(
+            kept = 1.0 if vectors is acts else trustworthiness(
                 _points(acts, layer, metric),
                 vectors.sel(layer=layer).values.reshape(-1, 2), n_neighbors=k,
             )  # fmt: skip

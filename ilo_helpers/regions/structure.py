@@ -2,20 +2,25 @@
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy import stats
 
 from ..ilo import new_languages
 
 
-def structure_by_layer(acts, neighbors, k=5, tau=3, seed=0):
+def structure_by_layer(
+    acts: xr.DataArray, neighbors: xr.Dataset, k: int = 5, tau: int = 3, seed: int = 0
+) -> pd.DataFrame:
     """Intrinsic dimension, anisotropy and hubs of each layer.
 
     Parameters
     ----------
     acts : xarray.DataArray
+        Dimensions layer, language, sentence, hidden.
     neighbors : xarray.Dataset
         Of the same vectors.
     k, tau : int
+        As for :func:`ilo_helpers.ilo_scores`.
     seed : int
         Of the places struck at random.
 
@@ -34,45 +39,49 @@ def structure_by_layer(acts, neighbors, k=5, tau=3, seed=0):
         - bridge: share of all sentences that are bridges; hub_share: of these, the share that
           are bridges no longer when hubs are struck from the lists, 0 to 1; random_share: the
           same when as many places of the lists, drawn at random, are struck (mean of 20 draws).
+
+    Raises
+    ------
+    ValueError
+        If fewer than 10 sentences of a layer are at a distance from all others.
     """
-    rows = []
-    languages, sentences = neighbors.sizes["language"], neighbors.sizes["sentence"]
-    own = np.repeat(np.arange(languages), sentences)
+    own = np.repeat(np.arange(neighbors.sizes["language"]), neighbors.sizes["sentence"])
     rng = np.random.default_rng(seed)
+    rows = []
     for layer in neighbors.layer.values:
         at = neighbors.sel(layer=layer)
         index = at["index"].values[..., :k].reshape(-1, k)
-        met = np.bincount(index.ravel(), minlength=len(index))
-        hub = met > k + 2 * met.std()
-        bridges = _others(index // sentences, own) >= tau
+        times = np.bincount(index.ravel(), minlength=len(index))
+        hub = times > k + 2 * times.std()
         struck = hub[index]
         at_random = [rng.permutation(struck.ravel()).reshape(struck.shape) for _ in range(20)]
-        lost, lost_at_random = (
-            np.mean([bridges & (_others(index // sentences, own, ~each) < tau) for each in masks])
-            for masks in ([struck], at_random)
-        )
-        vectors = acts.sel(layer=layer).values.reshape(len(index), -1)
-        dimension, duplicates = _two_nn(at, neighbors.attrs.get("metric", "cosine"))
+        bridges, without, *fewer = [
+            _bridges(index, own, tau, places) for places in (False, struck, *at_random)
+        ]
+        dimension, duplicates = _two_nn(at)
         rows.append({
             "layer": int(layer), "intrinsic_dimension": dimension, "duplicates": duplicates,
-            "anisotropy": _mean_cosine(vectors), "hubness": float(stats.skew(met)),
-            "hubs": int(hub.sum()), "bridge": bridges.mean(),
-            "hub_share": lost / max(bridges.mean(), 1e-12),
-            "random_share": lost_at_random / max(bridges.mean(), 1e-12),
+            "anisotropy": _mean_cosine(acts.sel(layer=layer).values.reshape(len(index), -1)),
+            "hubness": float(stats.skew(times)), "hubs": int(hub.sum()),
+            "bridge": bridges / len(index),
+            "hub_share": (bridges - without) / max(1, bridges),
+            "random_share": (bridges - np.mean(fewer)) / max(1, bridges),
         })  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def _others(met, own, counts=True):
-    """Distinct other languages in each list, of the places that count."""
-    return new_languages(np.where(counts, met, -1), own).sum(axis=1)
+def _bridges(index, own, tau, struck):
+    """How many sentences are bridges, with places struck from their lists."""
+    met = np.where(struck, -1, own[index])
+    return int((new_languages(met, own).sum(axis=1) >= tau).sum())
 
 
-def _two_nn(at, metric):
+def _two_nn(at):
+    """Intrinsic dimension, and the number of sentences that coincide with another."""
     from skdim.id import TwoNN
 
     distances = at["distance"].values[..., :2].reshape(-1, 2).astype(np.float64)
-    if metric == "cosine":
+    if at.attrs["metric"] == "cosine":
         distances = np.sqrt(2 * distances)
     distinct = distances[:, 0] > 0
     if distinct.sum() < 10:
@@ -84,6 +93,7 @@ def _two_nn(at, metric):
 
 
 def _mean_cosine(vectors):
+    """Of two different rows."""
     unit = vectors.astype(np.float64)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     n = len(unit)

@@ -1,5 +1,7 @@
 """Names in many languages, from Unicode CLDR through PyPI's babel."""
 
+import langcodes
+
 #: CLDR's locale for a FLORES code where it is not simply the language.
 CLDR_LOCALES = {
     "zho_Hans": "zh_Hans", "yue_Hant": "yue_Hant", "srp_Cyrl": "sr_Cyrl", "tgl_Latn": "fil",
@@ -9,7 +11,7 @@ CLDR_LOCALES = {
 CLDR_LACKS = ("bjn_Latn", "ban_Latn", "min_Latn", "sun_Latn")
 
 
-def cldr_names(code):
+def cldr_names(code: str) -> dict[tuple[str, str], str]:
     """Names that CLDR has in a language.
 
     Parameters
@@ -21,8 +23,12 @@ def cldr_names(code):
     -------
     dict
         (label, CLDR's key): name; labels territory, language, currency, script and unit.
+
+    Raises
+    ------
+    babel.UnknownLocaleError
+        For a language that CLDR lacks.
     """
-    import langcodes
     from babel import Locale
 
     locale = Locale.parse(CLDR_LOCALES.get(code) or langcodes.get(code[:3]).language)

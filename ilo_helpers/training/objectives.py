@@ -1,67 +1,62 @@
-"""What is trained and scored: how a text and its label become input, loss and scores."""
+"""What is trained and scored: a text, a cue, and the label's word after them."""
 
-import json
-import os
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
 from ..activations import length_batches
-from ..models import no_progress_bar
+from ..arithmetic import fast_matmul
+from ..models import LanguageModel, no_progress_bar
 from .tasks import WORDS
 
-OBJECTIVES = ("label-as-text", "head")
+if TYPE_CHECKING:
+    import torch
+
 #: Padded tokens of one batch of evaluation.
 EVALUATION_TOKENS = 1024
 
 
-def label_words(task, languages, objective, words):
+def label_words(
+    task: pd.DataFrame, language: str = "eng_Latn", words: dict[str, str] | None = None
+) -> dict[str, str]:
     """Cue and label words, one for each label of the task.
 
     Parameters
     ----------
     task : pandas.DataFrame
-    languages : list of str
-        Trained on; the words are those of a single one, English ones for a mixture.
-    objective : str
-    words : dict or None
-        ``{"cue": …, label: …}`` in place of ``tasks.WORDS``.
+    language : str
+        Trained on; the words of a mixture, its codes joined by ``+``, are English ones.
+    words : dict, optional
+        ``{"cue": …, label: …}`` in place of the task's own, or of ``tasks.WORDS``.
 
     Returns
     -------
     dict of str
-        ``"cue"`` and every label; for the ``"head"`` objective, each label itself.
+        ``"cue"`` and every label.
 
     Raises
     ------
     ValueError
-        For an unknown objective, or a label without a word.
+        For a label without a word.
     """
-    labels = sorted(task["label"].unique())
-    if objective not in OBJECTIVES:
-        raise ValueError(f"objective {objective!r}: choose from {', '.join(map(repr, OBJECTIVES))}")
-    if objective == "head":
-        return {label: label for label in labels}
-    code = languages[0] if len(languages) == 1 else "eng_Latn"
-    known = words or WORDS.get(code, {})
-    lacking = [name for name in ["cue", *labels] if name not in known]
+    names = ["cue", *sorted(task["label"].unique())]
+    code = "eng_Latn" if "+" in language else language
+    known = words or task.attrs.get("words", WORDS).get(code, {})
+    lacking = [name for name in names if name not in known]
     if lacking:
         raise ValueError(
             f"no words in {code} for {', '.join(lacking)}: pass words={{'cue': …, label: …}}"
         )
-    return {name: known[name] for name in ["cue", *labels]}
+    return {name: known[name] for name in names}
 
 
-def run_settings(lm):
-    """Settings of a fine-tuned model, its ``run.json``; of any other, an empty dict."""
-    path = os.path.join(lm.source["pretrained_model_name_or_path"], "run.json")
-    if not os.path.exists(path):
-        return {}
-    with open(path) as file:
-        return json.load(file)
-
-
-def causal_model(lm):
-    """The model with its language-modelling head, ``torch.nn.Module``.
+def causal_model(lm: LanguageModel) -> "torch.nn.Module":
+    """The model with its language-modelling head.
 
     Raises
     ------
@@ -79,10 +74,10 @@ def causal_model(lm):
     if info["missing_keys"]:  # transformers would go on with random weights
         raise ValueError(
             f"model {lm.name!r} has no language-modelling head ({', '.join(info['missing_keys'])} "
-            "not in its files); use objective='head'"
+            "not in its files): it cannot say a label's word"
         )
     network.config.use_cache = False
-    return network.to(lm.device)
+    return network.to(lm.device).eval()
 
 
 class Learner:
@@ -91,145 +86,44 @@ class Learner:
     Parameters
     ----------
     lm : LanguageModel
-    objective : str
-        ``"label-as-text"`` or ``"head"``.
-    labels : list of str
-        In the order of the scores' columns.
     words : dict
-        As :func:`label_words` gives them.
-    layer : int or None
-        Of the ``"head"`` objective; default the last.
-    seed : int
-        Of a new head.
+        As :func:`label_words` gives them; their order is that of the scores' columns.
     """
 
-    def __init__(self, lm, objective, labels, words, layer, seed=0):
-        import torch
+    def __init__(self, lm: LanguageModel, words: dict[str, str]):
+        self.lm, self.cue, self.network = lm, words["cue"], causal_model(lm)
+        self.answers = {
+            label: lm.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
+            for label, word in words.items()
+            if label != "cue"
+        }
 
-        self.lm, self.objective, self.words, self.layer = lm, objective, words, layer
-        self.labels = [label for label in labels if label != "cue"]
-        if objective == "head":
-            torch.manual_seed(seed)
-            self.network = _mean_pooled_classifier(lm, len(self.labels), layer)
-        else:
-            self.network = causal_model(lm)
-
-    def encode(self, text, label=None):
-        """Token ids of a text and its cue, and of the answer."""
+    def prompt(self, text: str) -> list[int]:
+        """Token ids of a text and its cue."""
         tokenizer = self.lm.tokenizer
-        if self.objective == "head":
-            return tokenizer(text)["input_ids"], self.labels.index(label) if label else None
-        prompt = tokenizer(f"{text}\n{self.words['cue']}:")["input_ids"]
+        prompt = tokenizer(f"{text}\n{self.cue}:")["input_ids"]
         # an encoder's or mT5's closing token would stand between cue and answer
         if tokenizer.eos_token_id is not None and prompt[-1] == tokenizer.eos_token_id:
             prompt = prompt[:-1]
-        return prompt, label and self._answer(label)
+        return prompt
 
-    def _answer(self, label):
-        word = f" {self.words[label]}"
-        return self.lm.tokenizer(word, add_special_tokens=False)["input_ids"]
+    def collate(self, pairs: Sequence[tuple[list[int], list[int]]]) -> dict[str, "torch.Tensor"]:
+        """A batch of prompts and answers, padded on the left: the answers end together.
 
-    def collate(self, pairs):
-        """A batch as tensors. For text, padded on the left: the answers end together."""
+        An answer's last token is only a label: nothing comes after it.
+        """
         import torch
 
-        if self.objective == "head":
-            batch = self._pad([ids for ids, _ in pairs], left=False)
-            return batch | {"labels": torch.tensor([label for _, label in pairs])}
-        batch = self._pad([prompt + answer for prompt, answer in pairs], left=True)
-        longest = max(len(answer) for _, answer in pairs)
-        labels = torch.full((len(pairs), longest), -100)
-        for row, (_, answer) in enumerate(pairs):
-            labels[row, longest - len(answer) :] = torch.tensor(answer)
-        return batch | {"labels": labels}
-
-    def _pad(self, rows, left):
-        import torch
-
+        rows = [prompt + answer[:-1] for prompt, answer in pairs]
         longest = max(map(len, rows))
         ids = torch.full((len(rows), longest), self.lm.tokenizer.pad_token_id)
         mask = torch.zeros_like(ids)
-        for row, tokens in enumerate(rows):
-            place = slice(longest - len(tokens), None) if left else slice(len(tokens))
-            ids[row, place], mask[row, place] = torch.tensor(tokens), 1
-        batch = {"input_ids": ids, "attention_mask": mask}
-        return batch | {"position_ids": (mask.cumsum(1) - 1).clamp(min=0)} if left else batch
-
-    def loss(self, network, batch):
-        """Mean cross-entropy of the answers; logits are made only where there is one."""
-        import torch
-
-        batch = dict(batch)
-        labels = batch.pop("labels")
-        if self.objective == "head":
-            return torch.nn.functional.cross_entropy(network(**batch), labels)
-        keep = labels.shape[1] + 1
-        logits = network(**batch, logits_to_keep=keep).logits[:, :-1]
-        return torch.nn.functional.cross_entropy(logits.float().transpose(1, 2), labels)
-
-    def scores(self, texts):
-        """log-probability of every label, float64 (text, label), up to a constant a text."""
-        import torch
-
-        prompts = [self.encode(text)[0] for text in texts]
-        network = self.network.eval()
-        result = np.empty((len(texts), len(self.labels)))
-        with torch.inference_mode():
-            for batch in length_batches([len(prompt) for prompt in prompts], EVALUATION_TOKENS):
-                result[batch] = self._batch_scores(network, [prompts[i] for i in batch])
-        return result
-
-    def _batch_scores(self, network, prompts):
-        import torch
-
-        device = next(network.parameters()).device
-        if self.objective == "head":
-            batch = {name: t.to(device) for name, t in self._pad(prompts, left=False).items()}
-            return network(**batch).double().cpu().numpy()
-        answers = [self._answer(label) for label in self.labels]
-        first = [answer[0] for answer in answers]
-        if len(set(first)) == len(first):  # told apart by their first token: one pass for all
-            batch = {name: t.to(device) for name, t in self._pad(prompts, left=True).items()}
-            logits = network(**batch, logits_to_keep=1).logits[:, -1].double()
-            return logits.log_softmax(1)[:, first].cpu().numpy()
-        columns = []
-        for answer in answers:
-            batch = self._pad([prompt + answer for prompt in prompts], left=True)
-            batch = {name: tensor.to(device) for name, tensor in batch.items()}
-            logits = network(**batch, logits_to_keep=len(answer) + 1).logits[:, :-1].double()
-            wanted = torch.tensor(answer, device=device).expand(len(prompts), -1)[..., None]
-            columns.append(logits.log_softmax(2).gather(2, wanted).sum((1, 2)).cpu().numpy())
-        return np.stack(columns, axis=1)
-
-
-def _mean_pooled_classifier(lm, labels, layer):
-    """A linear head on the mean over all tokens of one layer's states."""
-    import torch
-    from safetensors.torch import load_model as load_weights
-    from transformers import AutoModel
-
-    if layer is not None and not 0 <= layer <= lm.layers:
-        raise ValueError(f"layer {layer}: {lm.name} has layers 0 to {lm.layers}")
-
-    class MeanPooledClassifier(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            dtype = getattr(torch, lm.dtype)
-            with no_progress_bar():
-                body = AutoModel.from_pretrained(**lm.source, dtype=dtype)
-            self.body = body.get_encoder() if body.config.is_encoder_decoder else body
-            self.body.config.use_cache = False
-            self.classifier = torch.nn.Linear(lm.hidden, labels)
-
-        def forward(self, input_ids, attention_mask):
-            early = layer is not None and layer < lm.layers
-            out = self.body(input_ids, attention_mask=attention_mask, output_hidden_states=early)
-            hidden = out.hidden_states[layer] if early else out.last_hidden_state
-            mask = attention_mask[..., None].to(hidden.dtype)
-            return self.classifier(((hidden * mask).sum(1) / mask.sum(1)).float())
-
-    network = MeanPooledClassifier()
-    head = os.path.join(lm.source["pretrained_model_name_or_path"], "head", "head.safetensors")
-    if os.path.exists(head):
-        load_weights(network.classifier, head)
-    return network.to(lm.device)
+        labels = torch.full((len(rows), max(len(answer) for _, answer in pairs)), -100)
+        for row, (tokens, (_, answer)) in enumerate(zip(rows, pairs, strict=True)):
+            ids[row, longest - len(tokens) :], mask[row, longest - len(tokens) :] = (
+                torch.tensor(tokens),
+                1,
+            )
+            labels[row, labels.shape[1] - len(answer) :] = torch.tensor(answer)
+        place = (mask.cumsum(1) - 1).clamp(min=0)
+        return {"input_ids": ids, "attention_mask": mask, "position_ids": place, "labels": labels}

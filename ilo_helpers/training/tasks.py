@@ -1,20 +1,32 @@
 """Classification tasks that are the same in every language."""
 
-import hashlib
+import csv
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ..keep.digest import digest
+from ..keep.registry import Registry
 from ..languages import check_code, language_table, paper_order
 from ..sources.cldr import CLDR_LACKS, cldr_names
 
+#: Tasks by name: functions of languages (list of FLORES codes, or None for the task's own choice;
+#: more may be given) that return a table with :data:`COLUMNS` and a dictionary: ``source``,
+#: ``licence`` and, where :data:`WORDS` has none for its labels, ``words`` of that form.
+TASKS = Registry("task")
 COLUMNS = ["language", "split", "id", "text", "label"]
+SPLITS = ["train", "dev", "test"]
 SIB200 = "Davlan/sib200"
-
+SIB200_LICENCE = (
+    "Apache-2.0; sentences of FLORES-200, CC BY-SA 4.0, not to be re-hosted as plain text"
+)
 #: Items a label at most, so that no label rules (there are hundreds of languages).
 CLDR_ITEMS = 100
-CLDR_SHARES = {"train": 0.6, "dev": 0.1, "test": 0.3}
+#: Of train, dev and test.
+CLDR_SHARES = [0.6, 0.1, 0.3]
 
 #: How the answer is asked for, and what the labels are called, in each training language.
 #: Ours; another language needs its own words (``fine_tune(…, words=…)``).
@@ -46,19 +58,25 @@ WORDS = {
 }  # fmt: skip
 
 
-def load_task(name_or_path="cldr", languages=None):
+def load_task(
+    name_or_path: str | os.PathLike = "cldr",
+    languages: Sequence[str] | None = None,
+    items: int | None = None,
+) -> pd.DataFrame:
     """Load a classification task.
 
     Parameters
     ----------
     name_or_path : str or path
-        ``"cldr"``: is this name a territory, a language, a currency, a script or a unit? From
-        CLDR through PyPI's babel, in 27 of the paper's languages (our task).
-        ``"sib200"``: 7 topics of FLORES sentences, from the hub (``Davlan/sib200``).
-        A folder ``<root>/<code>/{train,dev,test}.tsv`` as SIB-200 publishes it (columns
+        A name of :data:`TASKS`. ``"cldr"``: is this name a territory, a language, a currency, a
+        script or a unit? From CLDR through PyPI's babel, in 27 of the paper's languages (our
+        task). ``"sib200"``: 7 topics of FLORES sentences, from the hub (``Davlan/sib200``).
+        Or a folder ``<root>/<code>/{train,dev,test}.tsv`` as SIB-200 publishes it (columns
         index_id, category, text); or one ``.csv`` or ``.tsv`` with the columns below.
     languages : list of str, optional
         FLORES codes; default: all the task has of the paper's 31, or all of your own file.
+    items : int, optional
+        Of each label and split at most so many, the first; default all.
 
     Returns
     -------
@@ -72,28 +90,46 @@ def load_task(name_or_path="cldr", languages=None):
         For an unknown language or one the task lacks, a missing column or split, an empty
         text, an id that is in two splits or has two labels: names row and column.
     """
-    name, path = str(name_or_path), Path(str(name_or_path)).expanduser()
+    name, path = str(name_or_path), Path(name_or_path).expanduser()
     for code in languages or []:
         check_code(code)
-    if name == "cldr":
-        task, attrs = _read_cldr(languages)
-    elif name == "sib200":
-        task, attrs = _read_sib200_hub(languages)
+    if name in TASKS:
+        task, attrs = TASKS[name](languages)
     elif path.is_dir():
-        task, attrs = _read_sib200_folder(path, languages)
+        name, (task, attrs) = "sib200", _read_folder(path, languages)
     elif path.is_file():
-        task, attrs = _read_file(path, languages)
+        name, (task, attrs) = path.stem, _read_file(path)
     else:
-        raise ValueError(f"task {name!r} is neither 'cldr', 'sib200' nor a folder or file here")
-    _check(attrs["name"], task)
+        there = ", ".join(map(repr, TASKS))
+        raise ValueError(f"task {name!r} is neither {there} nor a folder or file here")
+    _check(name, task)
+    if languages is not None:
+        check_languages(name, task, languages)
+        task = task[task["language"].isin(languages)]
+    if items is not None:
+        first = task.drop_duplicates("id").groupby(["split", "label"]).head(items)["id"]
+        task = task[task["id"].isin(first)]
     task = task[COLUMNS].reset_index(drop=True)
-    digest = hashlib.sha256("\x00".join(task.to_numpy().ravel()).encode()).hexdigest()[:16]
-    task.attrs = attrs | {"fingerprint": digest}
+    task.attrs = {"name": name, **attrs, "fingerprint": digest(*task.to_numpy().ravel())}
     return task
 
 
-def same_as_english(task):
+def check_languages(name: str, task: pd.DataFrame, wanted: Sequence[str]) -> None:
+    """Raise ValueError, with those there are, for languages a task has no rows in."""
+    there = task["language"].unique()
+    lacking = [code for code in wanted if code not in there]
+    if lacking:
+        raise ValueError(
+            f"task {name!r} has no language {', '.join(lacking)}; there are {', '.join(there)}"
+        )
+
+
+def same_as_english(task: pd.DataFrame) -> pd.Series:
     """Whether an item's text is, letter for letter, its English one: copying is not transfer.
+
+    Parameters
+    ----------
+    task : pandas.DataFrame
 
     Returns
     -------
@@ -108,16 +144,10 @@ def same_as_english(task):
 # -- names from CLDR ---------------------------------------------------------------------
 
 
-def _read_cldr(languages):
-    """Items that all languages have, at most CLDR_ITEMS a label, split by item."""
-    paper = [code for code in language_table().index if code not in CLDR_LACKS]
-    lacking = [code for code in languages or [] if code not in paper]
-    if lacking:
-        raise ValueError(
-            f"task 'cldr': no (or too few) names in {', '.join(lacking)}; "
-            f"there are {', '.join(paper)}"
-        )
-    names = {code: cldr_names(code) for code in paper}
+@TASKS.add("cldr")
+def read_cldr(_languages):
+    """Items that all languages have, whichever are asked for, split by item."""
+    names = {code: cldr_names(code) for code in language_table().index if code not in CLDR_LACKS}
     items = set.intersection(*map(set, names.values()))
     for texts in names.values():
         items -= _ambiguous(texts, items)
@@ -126,99 +156,91 @@ def _read_cldr(languages):
     for label in sorted({label for label, _ in items}):
         keys = sorted(key for key in items if key[0] == label)
         keys = [keys[i] for i in rng.permutation(len(keys))[:CLDR_ITEMS]]
-        ends = np.cumsum([round(share * len(keys)) for share in CLDR_SHARES.values()])[:-1]
-        for split, part in zip(CLDR_SHARES, np.split(np.arange(len(keys)), ends), strict=True):
+        ends = np.cumsum([round(share * len(keys)) for share in CLDR_SHARES])[:-1]
+        for split, part in zip(SPLITS, np.split(np.arange(len(keys)), ends), strict=True):
             rows += [
                 (code, split, "/".join(keys[i]), names[code][keys[i]], label)
-                for code in languages or paper
+                for code in names
                 for i in part
             ]
-    attrs = {
-        "name": "cldr",
-        "source": "Unicode CLDR through PyPI's babel",
-        "licence": "Unicode-3.0",
-    }
+    attrs = {"source": "Unicode CLDR through PyPI's babel", "licence": "Unicode-3.0"}
     return pd.DataFrame(rows, columns=COLUMNS), attrs
 
 
 def _ambiguous(texts, items):
     """Items whose name is also that of an item with another label ('Armenian' is two)."""
-    by_text = {}
-    for item in items:
-        by_text.setdefault(texts[item].casefold(), set()).add(item)
-    clashes = (group for group in by_text.values() if len({label for label, _ in group}) > 1)
-    return set().union(*clashes)
+    labels = {}
+    for label, key in items:
+        labels.setdefault(texts[label, key].casefold(), set()).add(label)
+    return {item for item in items if len(labels[texts[item].casefold()]) > 1}
 
 
 # -- SIB-200 and your own ----------------------------------------------------------------
 
 
-def _sib200_attrs(source):
-    return {"name": "sib200", "source": f"SIB-200, {source}", "licence": "Apache-2.0; sentences of "
-            "FLORES-200, CC BY-SA 4.0, not to be re-hosted as plain text"}  # fmt: skip
-
-
-def _read_sib200_hub(languages):
+@TASKS.add("sib200")
+def read_sib200(languages):
+    """From the hub, which calls the dev split "validation"."""
     from datasets import load_dataset
 
-    tables = []
-    for code in languages or language_table().index:
-        for split, part in {"train": "train", "dev": "validation", "test": "test"}.items():
-            table = load_dataset(SIB200, code, split=part).to_pandas()
-            tables.append(table.assign(language=code, split=split))
-    return _sib200_rows(pd.concat(tables)), _sib200_attrs(f"hub {SIB200}")
+    called = {"train": "train", "dev": "validation", "test": "test"}
+    tables = [
+        load_dataset(SIB200, code, split=called[split])
+        .to_pandas()
+        .assign(language=code, split=split)
+        for code in languages or language_table().index
+        for split in SPLITS
+    ]
+    attrs = {"source": f"SIB-200, hub {SIB200}", "licence": SIB200_LICENCE}
+    return _sib200_rows(pd.concat(tables)), attrs
 
 
-def _read_sib200_folder(root, languages):
+def _read_folder(root, languages):
     there = paper_order(path.name for path in root.iterdir() if path.is_dir())
     paper = [code for code in language_table().index if code in there]
     tables = []
     for code in languages or paper or there:
-        for split in CLDR_SHARES:
+        for split in SPLITS:
             file = root / code / f"{split}.tsv"
             if not file.exists():
                 raise ValueError(f"task {str(root)!r}: no {file.relative_to(root)}")
             # no quoting: sentences hold lone quotation marks
-            table = pd.read_csv(file, sep="\t", dtype=str, quoting=3, keep_default_na=False)
+            table = _read_table(file, sep="\t", quoting=csv.QUOTE_NONE)
             tables.append(table.assign(language=code, split=split))
-    return _sib200_rows(pd.concat(tables)), _sib200_attrs("local copy")
+    attrs = {"source": "SIB-200, local copy", "licence": SIB200_LICENCE}
+    return _sib200_rows(pd.concat(tables)), attrs
 
 
 def _sib200_rows(table):
-    missing = {"index_id", "category", "text"} - set(table.columns)
-    if missing:
-        raise ValueError(f"task 'sib200': no column {', '.join(sorted(missing))}")
-    table = table.rename(columns={"index_id": "id", "category": "label"})
-    return table.astype({column: str for column in COLUMNS})
+    return table.rename(columns={"index_id": "id", "category": "label"}).astype(str)
 
 
-def _read_file(path, languages):
+def _read_file(path):
     separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix)
     if separator is None:
         raise ValueError(f"task {str(path)!r}: can read .csv and .tsv, not {path.suffix}")
-    task = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
-    missing = [column for column in COLUMNS if column not in task]
-    if missing:
-        raise ValueError(f"task {path.name!r}: no column {', '.join(missing)}; need {COLUMNS}")
-    if languages is not None:
-        lacking = set(languages) - set(task["language"])
-        if lacking:
-            raise ValueError(f"task {path.name!r}: no rows in {', '.join(sorted(lacking))}")
-        task = task[task["language"].isin(languages)]
-    return task, {"name": path.stem, "source": f"local {path.name}", "licence": "not stated"}
+    attrs = {"source": f"local {path.name}", "licence": "not stated"}
+    return _read_table(path, sep=separator), attrs
+
+
+def _read_table(path, **options):
+    return pd.read_csv(path, dtype=str, keep_default_na=False, **options)
 
 
 def _check(name, task):
+    missing = [column for column in COLUMNS if column not in task]
+    if missing:
+        raise ValueError(f"task {name!r}: no column {', '.join(missing)}; need {COLUMNS}")
     for code in task["language"].unique():
         check_code(code)
     for column in COLUMNS:
         empty = task.index[task[column].str.strip() == ""]
         if len(empty):
             raise ValueError(f"task {name!r}, row {empty[0] + 1}: column {column} is empty")
-    odd = set(task["split"]) - set(CLDR_SHARES)
+    odd = set(task["split"]) - set(SPLITS)
     if odd:
-        raise ValueError(f"task {name!r}: split {', '.join(sorted(odd))}; use {list(CLDR_SHARES)}")
-    for split in CLDR_SHARES:
+        raise ValueError(f"task {name!r}: split {', '.join(sorted(odd))}; use {SPLITS}")
+    for split in SPLITS:
         lacking = set(task["language"]) - set(task.loc[task["split"] == split, "language"])
         if lacking:
             raise ValueError(f"task {name!r}: split {split} is empty in {sorted(lacking)}")

@@ -1,9 +1,11 @@
 """What chance would give, and what ILO is made of: closed forms, shuffles, parts left out."""
 
+from collections.abc import Sequence
 from math import comb
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy.stats import hmean
 
 from ..ilo import ilo_scores, new_languages
@@ -11,7 +13,7 @@ from ..languages import language_table
 from ..neighbors import neighbors_within
 
 
-def expected_scores(sentences, languages, k=5, tau=3):
+def expected_scores(sentences: int, languages: int, k: int = 5, tau: int = 3) -> dict[str, float]:
     """Bridge, reach and ILO if neighbours were drawn at random from all other sentences.
 
     Closed form: the k neighbours are a draw without replacement from the own language's n − 1
@@ -47,7 +49,9 @@ def expected_scores(sentences, languages, k=5, tau=3):
     return {"bridge": bridge, "reach": reach, "ilo": float(hmean([bridge, reach]))}
 
 
-def permutation_null(neighbors, k=5, tau=3, draws=200, seed=0):
+def permutation_null(
+    neighbors: xr.Dataset, k: int = 5, tau: int = 3, draws: int = 200, seed: int = 0
+) -> pd.DataFrame:
     """Mean ILO of each layer when the sentences' languages are dealt out at random.
 
     The neighbour lists stay as they are; every language keeps its number of sentences.
@@ -92,7 +96,10 @@ def _mean_ilo(index, labels, languages, tau):
     return hmean([bridge, seen.sum(1) / (languages - 1)]).mean()
 
 
-def subsample_scores(acts, neighbors, dim, sizes, draws=5, k=5, tau=3, seed=0):
+def subsample_scores(
+    acts: xr.DataArray, neighbors: xr.Dataset, dim: str, sizes: Sequence[int], draws: int = 5,
+    k: int = 5, tau: int = 3, seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
     """Scores of random parts of the sentences or of the languages, each a pool of its own.
 
     Parameters
@@ -122,7 +129,9 @@ def subsample_scores(acts, neighbors, dim, sizes, draws=5, k=5, tau=3, seed=0):
     return pd.concat(tables, ignore_index=True)
 
 
-def leave_out(acts, neighbors, by="language", k=5, tau=3):
+def leave_out(
+    acts: xr.DataArray, neighbors: xr.Dataset, by: str = "language", k: int = 5, tau: int = 3
+) -> pd.DataFrame:
     """Scores of the other languages when one language, or one family, is left out.
 
     Parameters

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 
-def linear_cka(x, y):
+def linear_cka(x: np.ndarray, y: np.ndarray) -> float:
     """Linear centred kernel alignment, with the unbiased estimator of HSIC.
 
     Source: Kornblith et al. 2019 (CKA); Song et al. 2012, equation 5 (the estimator), which, unlike
@@ -28,18 +29,20 @@ def linear_cka(x, y):
     """
     if len(x) != len(y) or len(x) < 4:
         raise ValueError(f"CKA needs the same rows, at least 4: {len(x)} and {len(y)}")
-    centred = (points - points.mean(0) for points in (np.asarray(x, float), np.asarray(y, float)))
-    return cka(*map(kernel, centred))
+    return kernel_cka(linear_kernel(x), linear_kernel(y))
 
 
-def kernel(points):
-    """Linear kernel of centred points, its diagonal zero."""
-    kernel = points @ points.T
-    np.fill_diagonal(kernel, 0)
-    return kernel
+def linear_kernel(points: np.ndarray) -> np.ndarray:
+    """Inner products of centred points, float64 (N, N), the diagonal 0."""
+    points = np.asarray(points, np.float64)
+    points = points - points.mean(0)
+    products = points @ points.T
+    np.fill_diagonal(products, 0)
+    return products
 
 
-def cka(a, b):
+def kernel_cka(a: np.ndarray, b: np.ndarray) -> float:
+    """:func:`linear_cka` of two kernels, for who compares one with many."""
     own = [_hsic(each, each) for each in (a, b)]
     if any(value <= 1e-12 * (each**2).mean() for value, each in zip(own, (a, b), strict=True)):
         return np.nan
@@ -53,7 +56,7 @@ def _hsic(a, b):
     return ((a * b).sum() + sums) / (n * (n - 3))
 
 
-def cka_by_layer(before, after):
+def cka_by_layer(before: xr.DataArray, after: xr.DataArray) -> pd.DataFrame:
     """Linear CKA between two models' vectors of one corpus, at every layer.
 
     Parameters

@@ -1,7 +1,10 @@
 """How sure a score is: bootstrap and jackknife over sentences, rank correlations."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy import stats
 from scipy.stats import hmean
 
@@ -9,7 +12,9 @@ from ..ilo import ilo_scores, new_languages
 from ..neighbors import neighbor_languages
 
 
-def bootstrap_scores(neighbors, k=5, tau=3, draws=1000, seed=0):
+def bootstrap_scores(
+    neighbors: xr.Dataset, k: int = 5, tau: int = 3, draws: int = 1000, seed: int = 0
+) -> dict[str, np.ndarray]:
     """Scores of resampled sentences: the same resample in every language.
 
     The stored neighbour lists are kept as they are, so the interval is that of *which sentences
@@ -34,7 +39,7 @@ def bootstrap_scores(neighbors, k=5, tau=3, draws=1000, seed=0):
     return _weighted_scores(neighbors, k, tau, weights.astype(np.float32))
 
 
-def leave_one_out_scores(neighbors, k=5, tau=3):
+def leave_one_out_scores(neighbors: xr.Dataset, k: int = 5, tau: int = 3) -> dict[str, np.ndarray]:
     """Scores without each sentence in turn, in every language: what the jackknife needs.
 
     The stored neighbour lists are kept as they are, as in :func:`bootstrap_scores`.
@@ -70,27 +75,27 @@ def _weighted_scores(neighbors, k, tau, weights):
     return {"bridge": bridge, "reach": reach, "ilo": hmean([bridge, reach])}
 
 
-def interval(draws, level=0.95):
-    """Percentile interval over the first axis.
+def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile interval of 95% over the first axis.
 
     Parameters
     ----------
     draws : numpy.ndarray
         (draw, …).
-    level : float
-        0 to 1.
 
     Returns
     -------
     tuple of numpy.ndarray
         Lower and upper end.
     """
-    tail = 50 * (1 - level)
-    return tuple(np.percentile(draws, [tail, 100 - tail], axis=0))
+    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
+    return low, high
 
 
-def jackknife_interval(value, left_out, level=0.95):
-    """Normal interval with the jackknife's standard error (Efron & Tibshirani 1993, chapter 11).
+def jackknife_interval(
+    value: float | np.ndarray, left_out: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Normal interval of 95% with the jackknife's standard error (Efron & Tibshirani 1993, chapter 11).
 
     The bootstrap leaves out a third of the sentences, and reach, which counts the languages met
     at all, falls with every sentence left out: its percentile interval lies too low. The
@@ -102,21 +107,21 @@ def jackknife_interval(value, left_out, level=0.95):
         The score of all sentences.
     left_out : numpy.ndarray
         (sentence, …): the score without each sentence, from :func:`leave_one_out_scores`.
-    level : float
-        0 to 1.
 
     Returns
     -------
     tuple of numpy.ndarray
         Lower and upper end, not cut at 0 or 1.
     """
-    n = len(left_out)
-    error = np.sqrt((n - 1) * left_out.var(axis=0))
-    half = stats.norm.ppf((1 + level) / 2) * error
+    error = np.sqrt((len(left_out) - 1) * left_out.var(axis=0))
+    half = stats.norm.ppf(0.975) * error
     return value - half, value + half
 
 
-def change_by_layer(before, after, k=5, tau=3, groups=None):
+def change_by_layer(
+    before: xr.Dataset, after: xr.Dataset, k: int = 5, tau: int = 3,
+    groups: pd.Series | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Change of the scores from one model to another, with paired jackknife intervals.
 
     The same sentence is left out of both, so what both owe to it cancels.
@@ -135,31 +140,31 @@ def change_by_layer(before, after, k=5, tau=3, groups=None):
         group, layer, score (bridge, reach or ilo), after (its value), change, low, high: means
         over the languages of a group; the group ``"all"`` is of all languages.
     """
-    tables = [ilo_scores(each, k, tau) for each in (before, after)]
+    scores = [ilo_scores(each, k, tau) for each in (before, after)]
     without = [leave_one_out_scores(each, k, tau) for each in (before, after)]
-    languages = before["language"].values
+    layers, languages = before["layer"].values, before["language"].values
     members = {"all": np.ones(len(languages), bool)}
     if groups is not None:
         of = groups.loc[languages]
         members |= {group: (of == group).to_numpy() for group in of.unique()}
     rows = []
-    for group, inside in members.items():
-        means = [
-            table[table["language"].isin(languages[inside])].groupby("layer")[[*without[0]]].mean()
-            for table in tables
-        ]
-        for score in without[0]:
-            change = means[1][score] - means[0][score]
-            left_out = without[1][score] - without[0][score]
-            low, high = jackknife_interval(change.to_numpy(), left_out[:, :, inside].mean(2))
-            rows.append(pd.DataFrame({
-                "group": group, "layer": change.index, "score": score,
-                "after": means[1][score].values, "change": change.values, "low": low, "high": high,
-            }))  # fmt: skip
+    for (group, inside), score in itertools.product(members.items(), without[0]):
+        was, now = (
+            table[score].to_numpy().reshape(len(layers), -1)[:, inside].mean(1) for table in scores
+        )
+        left_out = (without[1][score] - without[0][score])[:, :, inside].mean(2)
+        low, high = jackknife_interval(now - was, left_out)
+        rows.append(pd.DataFrame({
+            "group": group, "layer": layers, "score": score,
+            "after": now, "change": now - was, "low": low, "high": high,
+        }))  # fmt: skip
     return pd.concat(rows, ignore_index=True)
 
 
-def rank_correlation(x, y, controls=None, draws=1000, seed=0):
+def rank_correlation(
+    x: np.ndarray, y: np.ndarray, controls: np.ndarray | None = None, draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, float]:  # fmt: skip
     """Spearman's correlation, of what controls leave of the ranks, with a bootstrap interval.
 
     Parameters
@@ -196,22 +201,21 @@ def rank_correlation(x, y, controls=None, draws=1000, seed=0):
         )
     rho = _partial(x, y, controls)
     t = rho * np.sqrt(degrees / max(1e-15, 1 - rho**2))
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for chosen in rng.integers(len(x), size=(draws, len(x))):
-        if np.ptp(x[chosen]) and np.ptp(y[chosen]):
-            drawn.append(_partial(x[chosen], y[chosen], controls[chosen]))
-    low, high = interval(np.nan_to_num(drawn))
-    p = float(2 * stats.t.sf(abs(t), degrees))
-    return {"rho": rho, "low": float(low), "high": float(high), "p": p}
+    chosen = np.random.default_rng(seed).integers(len(x), size=(draws, len(x)))
+    varied = (np.ptp(x[chosen], axis=1) > 0) & (np.ptp(y[chosen], axis=1) > 0)
+    chosen = chosen[varied]
+    low, high = interval(_partial(x[chosen], y[chosen], controls[chosen]))
+    found = {"rho": rho, "low": low, "high": high, "p": 2 * stats.t.sf(abs(t), degrees)}
+    return {name: float(value) for name, value in found.items()}
 
 
 def _partial(x, y, controls):
-    """Correlation of the ranks of x and y, after a linear regression on those of the controls."""
-    design = np.column_stack([np.ones(len(x)), *map(stats.rankdata, controls.T)])
-    left = []
-    for values in (x, y):
-        ranks = stats.rankdata(values)
-        left.append(ranks - design @ np.linalg.lstsq(design, ranks, rcond=None)[0])
-    size = np.linalg.norm(left[0]) * np.linalg.norm(left[1])
-    return float(left[0] @ left[1] / size) if size > 1e-9 else 0.0
+    """Correlation of the ranks of x and y, after a linear regression on those of the controls.
+
+    x and y are (…, N), the controls (…, N, controls): one correlation a resample.
+    """
+    ranks = stats.rankdata([x, y], axis=-1)[..., None]
+    design = np.concatenate([np.ones((*x.shape, 1)), stats.rankdata(controls, axis=-2)], axis=-1)
+    left = (ranks - design @ (np.linalg.pinv(design) @ ranks))[..., 0]
+    size = np.prod(np.linalg.norm(left, axis=-1), axis=0)
+    return np.where(size > 1e-9, left.prod(0).sum(-1) / np.maximum(size, 1e-9), 0)

@@ -5,16 +5,17 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from tqdm import tqdm
 
 
-def task_corpus(task):
+def task_corpus(task: pd.DataFrame) -> pd.DataFrame:
     """The texts of a task as a corpus, an item a row and a language a column.
 
     Parameters
     ----------
     task : pandas.DataFrame
-        Of :func:`ilo_helpers.tasks.load_task`.
+        Of :func:`ilo_helpers.training.tasks.load_task`.
 
     Returns
     -------
@@ -41,7 +42,9 @@ def task_corpus(task):
     return corpus
 
 
-def probe_accuracy(acts, task, source="eng_Latn", subtract_means=False):
+def probe_accuracy(
+    acts: xr.DataArray, task: pd.DataFrame, source: str = "eng_Latn", subtract_means: bool = False
+) -> pd.DataFrame:
     """Accuracy in every language of a classifier that saw one, at each layer.
 
     Logistic regression (scikit-learn's defaults, 1,000 iterations) on standardised vectors of
@@ -52,7 +55,7 @@ def probe_accuracy(acts, task, source="eng_Latn", subtract_means=False):
     acts : xarray.DataArray
         (layer, language, sentence, hidden), the vectors of :func:`task_corpus`.
     task : pandas.DataFrame
-        Of :func:`ilo_helpers.tasks.load_task`.
+        Of :func:`ilo_helpers.training.tasks.load_task`.
     source : str
         Language of the training texts.
     subtract_means : bool

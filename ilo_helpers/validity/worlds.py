@@ -1,15 +1,17 @@
-"""Worlds made to order, with a known amount of alignment; ours."""
+"""Worlds with a known amount of alignment: made to order, or real vectors shuffled; ours."""
 
 import numpy as np
 import xarray as xr
 
 from ..languages import language_table
+from ..neighbors import in_order
 
 
 def make_world(
-    languages=8, sentences=100, hidden=32, meaning=1.0, offset=0.0, rotation=0.0, noise=0.5,
-    misplaced=0, seed=0,
-):  # fmt: skip
+    languages: int = 8, sentences: int = 100, hidden: int = 32, meaning: float = 1.0,
+    offset: float = 0.0, rotation: float = 0.0, noise: float = 0.5, misplaced: int = 0,
+    seed: int = 0,
+) -> xr.DataArray:  # fmt: skip
     """Vectors with a known amount of alignment, one knob each for what may disturb it (ours).
 
     Parameters
@@ -51,3 +53,26 @@ def make_world(
     coords = {"layer": [0], "language": language_table().index[:languages].tolist(),
               "sentence": [str(i) for i in range(sentences)]}  # fmt: skip
     return xr.DataArray(values.astype(np.float32), coords, (*coords, "hidden"))
+
+
+def shuffle_sentences(acts: xr.DataArray, seed: int = 0) -> xr.DataArray:
+    """The same clouds without a shared meaning: each language's sentences in an order of its own.
+
+    What a measure says of them is its floor.
+
+    Parameters
+    ----------
+    acts : xarray.DataArray
+        Dimensions layer, language, sentence, hidden.
+    seed : int
+
+    Returns
+    -------
+    xarray.DataArray
+        (layer, language, sentence, hidden); the order is one in all layers.
+    """
+    acts = in_order(acts)
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(acts.sizes["sentence"]) for _ in acts.language]
+    moved = np.take_along_axis(acts.values, np.array(orders)[None, :, :, None], axis=2)
+    return acts.copy(data=moved)

@@ -1,5 +1,8 @@
 """Where tokens lie among the others: the Hyperpolyglot paper's measures of token embeddings."""
 
+import functools
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -11,9 +14,14 @@ from .._knn import knn
 PAPER_SCRIPTS = (
     "LATIN CYRILLIC CJK ARABIC GREEK HIRAGANA THAI HEBREW HANGUL KATAKANA TAMIL GEORGIAN DEVANAGARI"
 ).split()
+#: Labels of fewer tokens share one mean where means are taken away: of few rows, it would take
+#: most of each away.
+SMALLEST = 50
+#: Folds of the classifiers, and parts of a ranking by frequency; both the paper's.
+FOLDS = PARTS = 10
 
 
-def unit_rows(embeddings, subtract=None, smallest=50):
+def unit_rows(embeddings: xr.DataArray, subtract: np.ndarray | None = None) -> xr.DataArray:
     """Token embeddings scaled to length 1, as the paper compares them.
 
     Parameters
@@ -22,9 +30,8 @@ def unit_rows(embeddings, subtract=None, smallest=50):
         (token, hidden).
     subtract : array of str, optional
         A label a token: the mean of each label's unit rows is taken away, and what is left
-        scaled to length 1 again (our analysis). Default: nothing is.
-    smallest : int
-        Labels of fewer tokens share one mean: of few rows, it would take most of each away.
+        scaled to length 1 again (our analysis). Labels of fewer than :data:`SMALLEST` tokens
+        share one mean. Default: nothing is.
 
     Returns
     -------
@@ -34,7 +41,7 @@ def unit_rows(embeddings, subtract=None, smallest=50):
     rows = _scaled(embeddings.values)
     if subtract is not None:
         labels = pd.Series(np.asarray(subtract))
-        labels = labels.where(labels.map(labels.value_counts()) >= smallest, "")
+        labels = labels.where(labels.map(labels.value_counts()) >= SMALLEST, "")
         for places in labels.groupby(labels).indices.values():
             rows[places] -= rows[places].mean(0)
         rows = _scaled(rows)
@@ -45,7 +52,14 @@ def _scaled(rows):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def separability(rows, labels, minimum=500, most=2000, folds=10, seed=150):
+def separability(
+    rows: np.ndarray,
+    labels: np.ndarray | pd.Series,
+    minimum: int = 500,
+    most: int = 2000,
+    seed: int = 150,
+    only: Collection[str] | None = None,
+) -> pd.DataFrame:
     """How well a linear classifier tells each label from the rest.
 
     Logistic regression with scikit-learn's defaults; as many tokens of the rest, drawn at
@@ -62,8 +76,10 @@ def separability(rows, labels, minimum=500, most=2000, folds=10, seed=150):
         Labels of fewer tokens are left out, and stay among the rest (the paper's 500).
     most : int
         Tokens of a label at most; of more, so many drawn at random.
-    folds, seed : int
-        The paper's 10 and 150.
+    seed : int
+        The paper's 150.
+    only : collection of str, optional
+        Labels asked about; the others stay among the rest. Default: all.
 
     Returns
     -------
@@ -76,6 +92,7 @@ def separability(rows, labels, minimum=500, most=2000, folds=10, seed=150):
     ValueError
         If fewer than two labels have enough tokens.
     """
+    from joblib import parallel_config
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_score
     from threadpoolctl import threadpool_limits
@@ -89,14 +106,15 @@ def separability(rows, labels, minimum=500, most=2000, folds=10, seed=150):
             "at least two must; take a smaller minimum or more tokens"
         )
     table = []
-    for label in sorted(enough):
+    for label in sorted(enough if only is None else enough.intersection(list(only))):
         rng = np.random.default_rng(seed)
         own, rest = np.flatnonzero(labels == label), np.flatnonzero(labels != label)
         size = min(len(own), len(rest), most)
         chosen = np.concatenate([rng.choice(part, size, replace=False) for part in (own, rest)])
-        with threadpool_limits(1):  # on products this small threads only wait for each other
+        # a fold a thread: within products this small threads only wait for each other
+        with threadpool_limits(1), parallel_config("threading", n_jobs=-1):
             accuracy = cross_val_score(
-                LogisticRegression(), rows[chosen], labels[chosen] == label, cv=folds
+                LogisticRegression(), rows[chosen], labels[chosen] == label, cv=FOLDS
             )
         table.append((label, len(own), size, accuracy.mean(), accuracy.std(ddof=1)))
     columns = ["label", "tokens", "used", "accuracy", "sd"]
@@ -105,34 +123,33 @@ def separability(rows, labels, minimum=500, most=2000, folds=10, seed=150):
     )
 
 
-def token_neighbors(embeddings, ids=None, k=100):
-    """The k tokens nearest to some tokens, or to all, by cosine; exact.
+def token_neighbors(embeddings: xr.DataArray, ids: np.ndarray, k: int) -> xr.Dataset:
+    """The k tokens nearest to some tokens by cosine; exact.
 
     Parameters
     ----------
     embeddings : xarray.DataArray
         (token, hidden) with a coordinate ``id``.
-    ids : array of int, optional
-        Tokens wanted; default all, with a progress bar (about 20 minutes for 262,144 × 640 on
-        two cores, 15 seconds for a hundredth of them).
+    ids : array of int
+        Tokens wanted, in any order; a progress bar counts them (all of 262,144 × 640 take about
+        20 minutes on two cores, a hundredth of them 15 seconds).
     k : int
 
     Returns
     -------
     xarray.Dataset
-        Dimensions id and neighbor, nearest first, never the token itself: ``index``, the
-        neighbour's id, and ``distance``, cosine distance, float32.
+        Dimensions id (sorted, each once) and neighbor, nearest first, never the token itself:
+        ``index``, the neighbour's id, and ``distance``, cosine distance, float32.
 
     Raises
     ------
     ValueError
         For an id the embeddings lack.
     """
-    known = embeddings["id"].values
-    ids = known if ids is None else np.unique(ids)
-    places = np.searchsorted(known, ids)
-    if lacking := set(np.asarray(ids).tolist()) - set(known.tolist()):
-        raise ValueError(f"no token has the id {sorted(lacking)[0]}; ids go up to {known.max()}")
+    known, ids = embeddings["id"].values, np.unique(ids)
+    places = pd.Index(known).get_indexer(ids)
+    if (places < 0).any():
+        raise ValueError(f"no token has the id {ids[places < 0][0]}; ids go up to {known.max()}")
     index, distance = knn(embeddings.values, k, rows=places, progress="nearest tokens")
     return xr.Dataset(
         {"index": (("id", "neighbor"), known[index]), "distance": (("id", "neighbor"), distance)},
@@ -140,7 +157,7 @@ def token_neighbors(embeddings, ids=None, k=100):
     )
 
 
-def _lists(neighbors, count, itself):
+def _lists(neighbors, count, itself=True):
     """Ids of each token's first ``count`` neighbours, the token itself the first if it counts."""
     index = neighbors["index"].values
     if itself:
@@ -150,7 +167,9 @@ def _lists(neighbors, count, itself):
     return index[:, :count]
 
 
-def category_diversity(neighbors, categories, count=50, itself=True):
+def category_diversity(
+    neighbors: xr.Dataset, categories: pd.Series, count: int = 50, itself: bool = True
+) -> pd.Series:
     """Number of distinct categories among each token's neighbours.
 
     Source: Hyperpolyglot paper, figure 5, whose published counts take the token itself for one
@@ -176,23 +195,28 @@ def category_diversity(neighbors, categories, count=50, itself=True):
     return pd.Series(distinct, pd.Index(neighbors["id"].values, name="id"), name="categories")
 
 
-def neighbor_composition(neighbors, categories, count=50, itself=True):
+def neighbor_composition(
+    neighbors: xr.Dataset, categories: pd.Series, count: int = 50
+) -> pd.DataFrame:
     """Mean number of neighbours of each category, by the category of the token.
 
-    Source: Hyperpolyglot paper, figure 6. Parameters as in :func:`category_diversity`.
+    The token itself is its first neighbour. Source: Hyperpolyglot paper, figure 6. Parameters as
+    in :func:`category_diversity`.
 
     Returns
     -------
     pandas.DataFrame
         A row a category of tokens, a column a category of neighbours; rows sum to ``count``.
     """
-    found = categories.loc[_lists(neighbors, count, itself).ravel()].values
+    found = categories.loc[_lists(neighbors, count).ravel()].values
     source = np.repeat(categories.loc[neighbors["id"].values].values, count)
     table = pd.crosstab(source, found, rownames=["source"], colnames=["neighbor"])
     return table.div(table.sum(axis=1), axis=0) * count
 
 
-def shared_rows(embeddings, pieces):
+def shared_rows(
+    embeddings: dict[str, xr.DataArray], pieces: dict[str, pd.Series]
+) -> dict[str, xr.DataArray]:
     """Rows of several models for the tokens they share, compared as text.
 
     Parameters
@@ -200,8 +224,8 @@ def shared_rows(embeddings, pieces):
     embeddings : dict of xarray.DataArray
         By name of the model.
     pieces : dict of pandas.Series
-        Text by id, of :func:`ilo_helpers.tokens.token_categories`; tokens whose bytes are no
-        text are shared by none.
+        Text by id, of :func:`ilo_helpers.vocabulary.tokens.token_categories`; tokens whose bytes
+        are no text are shared by none.
 
     Returns
     -------
@@ -214,25 +238,20 @@ def shared_rows(embeddings, pieces):
         If the models share no token.
     """
     # of equal texts (a byte-level vocabulary may spell one in two ways) the first counts
-    ids = {
-        name: {piece: place for place, piece in reversed([*of.items()]) if piece}
-        for name, of in pieces.items()
-    }
-    first, *others = ids.values()
-    common = [piece for piece in reversed(first) if all(piece in other for other in others)]
-    if not common:
-        raise ValueError(f"{' and '.join(ids)} share no token")
+    texts = {name: of[of != ""].drop_duplicates() for name, of in pieces.items()}
+    common = functools.reduce(lambda a, b: a[a.isin(b)], texts.values()).values
+    if not len(common):
+        raise ValueError(f"{' and '.join(texts)} share no token")
     shared = {}
-    for name, place in ids.items():
-        wanted = [place[piece] for piece in common]
-        known = embeddings[name]["id"].values
+    for name, of in texts.items():
+        wanted = pd.Series(of.index, of.values)[common].values
+        places = np.searchsorted(embeddings[name]["id"].values, wanted)
         coords = {"token": common, "id": ("token", wanted)}
-        rows = embeddings[name].values[np.searchsorted(known, wanted)]
-        shared[name] = xr.DataArray(rows, coords, ("token", "hidden"))
+        shared[name] = xr.DataArray(embeddings[name].values[places], coords, ("token", "hidden"))
     return shared
 
 
-def shared_neighbors(a, b, places, k=100):
+def shared_neighbors(a: np.ndarray, b: np.ndarray, places: np.ndarray, k: int) -> np.ndarray:
     """How many of a token's k nearest are the same in two models.
 
     Source: Hyperpolyglot paper, figure 7. By chance it would be k² / (tokens − 1).
@@ -244,6 +263,7 @@ def shared_neighbors(a, b, places, k=100):
     places : array of int
         Rows whose neighbours are compared.
     k : int
+        The paper's is 100.
 
     Returns
     -------
@@ -254,7 +274,7 @@ def shared_neighbors(a, b, places, k=100):
     return np.array([len(np.intersect1d(*lists)) for lists in zip(*found, strict=True)], dtype=int)
 
 
-def canonical_correlations(a, b):
+def canonical_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Cosines of the canonical angles between the column spaces of two matrices.
 
     Source: Hyperpolyglot paper, figure 8, which shows the first.
@@ -283,8 +303,8 @@ def canonical_correlations(a, b):
     return np.cos(angles)[::-1]
 
 
-def by_frequency(counts, values, parts=10, seed=0):
-    """A measure of tokens by how frequent they are, in parts of equal size by rank.
+def by_frequency(counts: pd.Series, values: pd.Series, seed: int = 0) -> pd.DataFrame:
+    """A measure of tokens by how frequent they are, in tenths by rank.
 
     Source: Hyperpolyglot paper, figure 9 (deciles of mC4's counts).
 
@@ -294,7 +314,6 @@ def by_frequency(counts, values, parts=10, seed=0):
         Occurrences by id.
     values : pandas.Series
         The measure by id; tokens in both are used.
-    parts : int
     seed : int
         Of the order of tokens equally frequent.
 
@@ -302,14 +321,18 @@ def by_frequency(counts, values, parts=10, seed=0):
     -------
     pandas.DataFrame
         part (1: the most frequent), tokens, least and greatest count, mean and sd of the measure.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than ten tokens.
     """
     table = pd.DataFrame({"count": counts, "value": values}).dropna()
-    if len(table) < parts:
-        raise ValueError(f"{len(table)} tokens are fewer than {parts} parts")
-    table = table.sample(frac=1, random_state=seed).sort_values(
-        "count", ascending=False, kind="stable"
-    )
-    table["part"] = 1 + np.arange(len(table)) * parts // len(table)
+    if len(table) < PARTS:
+        raise ValueError(f"{len(table)} tokens cannot be cut into {PARTS} parts; take more")
+    table = table.sample(frac=1, random_state=seed)
+    table = table.sort_values("count", ascending=False, kind="stable")
+    table["part"] = 1 + np.arange(len(table)) * PARTS // len(table)
     return table.groupby("part", as_index=False).agg(
         tokens=("value", "size"), least=("count", "min"), greatest=("count", "max"),
         mean=("value", "mean"), sd=("value", "std"),

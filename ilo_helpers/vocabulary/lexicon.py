@@ -1,7 +1,11 @@
 """Names and their translations, from CLDR: do token embeddings find the one from the other?"""
 
+import os
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy.special import gammaln
 
 from ..keep.paths import PACKAGE
@@ -10,9 +14,11 @@ from ..sources.cldr import CLDR_LACKS, cldr_names
 from .tokens import MARK, find_pieces
 
 KINDS = ("territory", "language", "currency")
+#: Ranks up to which a translation counts as found.
+RANKS = (1, 5, 10)
 
 
-def load_lexicon(languages=None):
+def load_lexicon(languages: Sequence[str] | None = None) -> pd.DataFrame:
     """Names of territories, languages and currencies, as CLDR has them.
 
     Parameters
@@ -42,20 +48,14 @@ def load_lexicon(languages=None):
     return pd.DataFrame(columns).fillna("").sort_index().rename_axis("item")
 
 
-def lexicon_pieces(tokenizer, lexicon):
-    """Token ids of each name, as :func:`ilo_helpers.tokens.find_pieces` cuts it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Of the lexicon's shape; each cell a list of ids, empty where there is no name.
-    """
-    return lexicon.apply(lambda names: find_pieces(tokenizer, names))
-
-
 def translation_retrieval(
-    lexicon, pieces, rows, single=False, spelling=None, pool=20, at=(1, 5, 10)
-):
+    lexicon: pd.DataFrame,
+    pieces: pd.DataFrame,
+    rows: xr.DataArray,
+    single: bool = False,
+    spelling: pd.Series | None = None,
+    pool: int = 20,
+) -> pd.DataFrame:
     """How often a name's translation is among the names nearest to it in another language.
 
     A name is the mean of its tokens' rows; nearest is by cosine among the names of the other
@@ -67,8 +67,11 @@ def translation_retrieval(
 
     Parameters
     ----------
-    lexicon, pieces : pandas.DataFrame
-        Of :func:`load_lexicon` and :func:`lexicon_pieces`.
+    lexicon : pandas.DataFrame
+        Of :func:`load_lexicon`.
+    pieces : pandas.DataFrame
+        Of its shape, each cell a list of token ids, empty where there is no name: column by
+        column :func:`ilo_helpers.vocabulary.tokens.find_pieces`.
     rows : xarray.DataArray
         (token, hidden) with a coordinate ``id``; of length 1.
     single : bool
@@ -78,13 +81,12 @@ def translation_retrieval(
         and the mark for a space disregarded. Others may be found by their spelling.
     pool : int
         Candidates a name is ranked among.
-    at : tuple of int
 
     Returns
     -------
     pandas.DataFrame
-        source, target (FLORES codes), their scripts, names (asked about), ``p@1`` … (0 to 1; by
-        chance n / pool); pairs with fewer than ``pool`` names are left out, and
+        source, target (FLORES codes), their scripts, names (asked about), ``p@1``, ``p@5`` and
+        ``p@10`` (0 to 1; by chance n / pool); pairs with fewer than ``pool`` names are left out, and
         ``attrs["pairs_left_out"]`` counts them.
     """
     vectors = {code: _means(rows, pieces[code]) for code in lexicon}
@@ -114,28 +116,26 @@ def translation_retrieval(
             table.append(
                 {"source": source, "target": target, "source_script": script[source],
                  "target_script": script[target], "names": len(places)}
-                | dict(zip([f"p@{n}" for n in at], _precision(rank, pool, at), strict=True))
+                | _expected_precision(rank, pool)
             )  # fmt: skip
     found = pd.DataFrame(table)
     found.attrs["pairs_left_out"] = left_out
     return found
 
 
-def _precision(rank, pool, at):
-    """Expected precision if pool − 1 of the other candidates, drawn at random, are ranked too."""
+def _expected_precision(rank, pool):
+    """Precision if pool − 1 of the other candidates, drawn at random, are ranked too."""
     others, drawn = len(rank) - 1, pool - 1
     nearer = (rank - 1)[:, None]
-    met = np.arange(max(at))  # how many of those drawn are nearer than the translation
-    possible = (met <= nearer) & (drawn - met <= others - nearer) & (met <= drawn)
+    met = np.arange(max(RANKS))  # how many of those drawn are nearer than the translation
     # hypergeometric, by logarithms: scipy.stats' takes minutes for so many
-    chance = np.zeros(possible.shape)
-    b, j = (each[possible] for each in np.broadcast_arrays(nearer, met))
-    ways = _log_choose(b, j) + _log_choose(others - b, drawn - j) - _log_choose(others, drawn)
-    chance[possible] = np.exp(ways)
-    return chance.cumsum(axis=1).mean(axis=0)[np.array(at) - 1]
+    ways = _log_choose(nearer, met) + _log_choose(others - nearer, drawn - met)
+    chance = np.exp(ways - _log_choose(others, drawn)).cumsum(axis=1).mean(axis=0)
+    return {f"p@{n}": chance[n - 1] for n in RANKS}
 
 
 def _log_choose(n, k):
+    """Logarithm of the number of ways to choose; −∞ where there is none."""
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
 
 
@@ -149,7 +149,7 @@ def _means(rows, pieces):
     return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
 
 
-def gloss(pieces, own=None):
+def gloss(pieces: Sequence[str], own: str | os.PathLike | None = None) -> pd.DataFrame:
     """What tokens mean in English, and in which language, where known.
 
     Parameters

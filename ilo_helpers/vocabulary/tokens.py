@@ -1,9 +1,15 @@
 """Token embeddings and the vocabulary's categories: the Hyperpolyglot paper's objects."""
 
 import collections
+import functools
+import itertools
 import json
+import os
 import re
 import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,13 +17,16 @@ import xarray as xr
 
 from ..models import LanguageModel, load_model
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 #: What the architectures call the matrix, in the files of the weights.
 EMBEDDING_NAMES = ("embed_tokens.weight", "word_embeddings.weight", "shared.weight", "wte.weight")
 #: SentencePiece's mark for a space.
 MARK = "▁"
 
 
-def load_token_embeddings(model):
+def load_token_embeddings(model: str | os.PathLike | LanguageModel) -> xr.DataArray:
     """Rows of a model's token-embedding matrix, one a token of its vocabulary.
 
     Reads that one tensor where the weights are safetensors; otherwise the whole model.
@@ -39,7 +48,7 @@ def load_token_embeddings(model):
     ValueError
         If the model has no such matrix, or the vocabulary is larger than it.
     """
-    lm = model if isinstance(model, LanguageModel) else load_model(model)
+    lm = load_model(model)
     matrix = _read_matrix(lm)
     vocabulary = sorted(lm.tokenizer.get_vocab().items(), key=lambda item: item[1])
     ids = np.array([place for _, place in vocabulary])
@@ -79,29 +88,24 @@ def _find_tensor(lm):
     from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, cached_file
 
     def fetch(name):
-        place = lm.source["pretrained_model_name_or_path"]
+        place, commit = lm.source["pretrained_model_name_or_path"], lm.source.get("revision")
         return cached_file(
-            place, name, revision=lm.source.get("revision"),
-            _raise_exceptions_for_missing_entries=False,
-        )  # fmt: skip
+            place, name, revision=commit, _raise_exceptions_for_missing_entries=False
+        )
 
+    file_of = {}
     if index := fetch(SAFE_WEIGHTS_INDEX_NAME):
-        with open(index) as file:
-            file_of = json.load(file)["weight_map"]
+        file_of = json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"]
     elif single := fetch(SAFE_WEIGHTS_NAME):
         with safe_open(single, "pt") as tensors:
             file_of = dict.fromkeys(tensors.keys(), SAFE_WEIGHTS_NAME)
-    else:
-        return None
     keys = [key for key in file_of if key.endswith(EMBEDDING_NAMES)]
-    if not keys:
-        return None
     # of an encoder-decoder the encoder's or the shared one, as the paper takes it
-    key = min(keys, key=lambda key: ("decoder" in key, key))
-    return fetch(file_of[key]), key
+    key = min(keys, key=lambda key: ("decoder" in key, key), default=None)
+    return key and (fetch(file_of[key]), key)
 
 
-def token_categories(tokenizer, parity=True):
+def token_categories(tokenizer: "PreTrainedTokenizerBase", parity: bool = True) -> pd.DataFrame:
     """Script or kind of every token of a vocabulary.
 
     For each character: the first word of its Unicode name if it is a letter, else the first
@@ -165,6 +169,7 @@ def _category(text):
     return counts.most_common(1)[0][0]  # of a tie, the first met
 
 
+@functools.cache
 def _character_category(character):
     kind = unicodedata.category(character)
     if kind.startswith("L"):
@@ -172,7 +177,7 @@ def _character_category(character):
     return kind[0]
 
 
-def vocabulary_overlap(categories):
+def vocabulary_overlap(categories: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Tokens that vocabularies share, as text, pair by pair.
 
     Parameters
@@ -193,15 +198,14 @@ def vocabulary_overlap(categories):
         for name, table in categories.items()
     }
     rows = []
-    for a, of_a in category_of.items():
-        for b, of_b in category_of.items():
-            both = of_a.keys() & of_b.keys()
-            non_latin = sum(of_a[piece] != "LATIN" for piece in both) / max(1, len(both))
-            rows.append((a, b, len(both), len(both) / len(of_a), non_latin))
+    for (a, of_a), (b, of_b) in itertools.product(category_of.items(), repeat=2):
+        both = of_a.keys() & of_b.keys()
+        non_latin = sum(of_a[piece] != "LATIN" for piece in both) / max(1, len(both))
+        rows.append((a, b, len(both), len(both) / len(of_a), non_latin))
     return pd.DataFrame(rows, columns=["a", "b", "shared", "share", "non_latin"])
 
 
-def token_counts(tokenizer, corpus):
+def token_counts(tokenizer: "PreTrainedTokenizerBase", corpus: pd.DataFrame) -> pd.DataFrame:
     """How often each token occurs in each language of a corpus.
 
     Parameters
@@ -222,29 +226,26 @@ def token_counts(tokenizer, corpus):
     return pd.DataFrame(counts).fillna(0).astype(int).rename_axis("id")
 
 
-def token_languages(counts, share=0.9, least=2):
+def token_languages(counts: pd.DataFrame) -> pd.Series:
     """The language of tokens that belong to one (our definition).
 
     Parameters
     ----------
     counts : pandas.DataFrame
         Of :func:`token_counts`.
-    share : float
-        Of a token's occurrences, in one language, at least.
-    least : int
-        Occurrences of the token, at least.
 
     Returns
     -------
     pandas.Series
-        Language by id; tokens of no one language are left out.
+        Language by id, of the tokens that occur at least twice, and nine times in ten in that
+        language; the others are left out.
     """
     total = counts.sum(axis=1)
-    chosen = (total >= least) & (counts.max(axis=1) >= share * total)
+    chosen = (total >= 2) & (counts.max(axis=1) >= 0.9 * total)
     return counts[chosen].idxmax(axis=1).rename("language")
 
 
-def find_pieces(tokenizer, words):
+def find_pieces(tokenizer: "PreTrainedTokenizerBase", words: Iterable[str]) -> list[list[int]]:
     """The tokens a word is cut into, at its best (our definition).
 
     As the word stands and after a space, a lone mark for a space dropped; of the two the one
@@ -253,7 +254,7 @@ def find_pieces(tokenizer, words):
     Parameters
     ----------
     tokenizer : transformers.PreTrainedTokenizerBase
-    words : list of str
+    words : sequence of str
 
     Returns
     -------
