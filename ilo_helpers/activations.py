@@ -3,7 +3,9 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,9 @@ from .keep.registry import Registry
 from .keep.stores import Store, check_disk
 from .models import LanguageModel, load_model
 
+if TYPE_CHECKING:
+    import torch
+
 #: How the hidden states of a sentence's tokens become one vector, by name: functions of two
 #: tensors (sentence, token), int: ``mask`` (1: a token, 0: padding) and ``special`` (1: a special
 #: token), that give each token's weight, float (sentence, token); the vector is the weighted sum.
@@ -27,19 +32,19 @@ BATCH_TOKENS = {"cpu": 512, "cuda": 16384}
 
 
 @POOLINGS.add("mean")
-def mean_of_all(mask, special):
+def mean_of_all(mask: "torch.Tensor", _special: "torch.Tensor") -> "torch.Tensor":
     """Mean over all tokens, the special ones included (the ILO paper's)."""
     return mask / mask.sum(1, keepdim=True)
 
 
 @POOLINGS.add("mean_no_special")
-def mean_without_special(mask, special):
+def mean_without_special(mask: "torch.Tensor", special: "torch.Tensor") -> "torch.Tensor":
     """Mean over the tokens that are not special (no BOS)."""
     return mean_of_all(mask * (1 - special), special)
 
 
 @POOLINGS.add("mean_no_first")
-def mean_without_first(mask, special):
+def mean_without_first(mask: "torch.Tensor", special: "torch.Tensor") -> "torch.Tensor":
     """Mean over all but the first token (for models without BOS)."""
     kept = mask.clone()
     kept[:, 0] = 0
@@ -47,20 +52,30 @@ def mean_without_first(mask, special):
 
 
 @POOLINGS.add("last")
-def last_token(mask, special):
+def last_token(mask: "torch.Tensor", _special: "torch.Tensor") -> "torch.Tensor":
     """The last token."""
     from torch.nn.functional import one_hot
 
     return one_hot(mask.sum(1) - 1, mask.shape[1]).float()
 
 
+@overload
+def extract_activations(
+    model: str | os.PathLike | LanguageModel, corpus: pd.DataFrame, pooling: str = ...,
+    bos: bool = ..., batch_tokens: int | None = ..., store: str | Path | None = ...,
+) -> xr.DataArray: ...  # fmt: skip
+@overload
+def extract_activations(
+    model: str | os.PathLike | LanguageModel, corpus: pd.DataFrame, pooling: Sequence[str],
+    bos: bool = ..., batch_tokens: int | None = ..., store: str | Path | None = ...,
+) -> dict[str, xr.DataArray]: ...  # fmt: skip
 def extract_activations(
     model: str | os.PathLike | LanguageModel,
     corpus: pd.DataFrame,
     pooling: str | Sequence[str] = "mean",
     bos: bool = True,
     batch_tokens: int | None = None,
-    store: str | os.PathLike | None = None,
+    store: str | Path | None = None,
 ) -> "xr.DataArray | dict[str, xr.DataArray]":
     """Sentence vectors of every sentence, language and layer.
 
@@ -243,7 +258,7 @@ def pool_sentences(
     sentences: Sequence[tuple[list[int], list[int]]],
     poolings: Sequence[str],
     batch_tokens: int,
-    progress: Callable[[int], object] = lambda tokens: None,
+    progress: Callable[[int], object] = lambda _: None,
 ) -> np.ndarray:
     """One vector a sentence and layer, for each pooling.
 
@@ -272,7 +287,7 @@ def pool_sentences(
     return vectors
 
 
-def length_batches(lengths: Sequence[int], batch_tokens: int):
+def length_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     """Batches of sentences of like length, longest first: memory runs out at once or never.
 
     Parameters
@@ -286,7 +301,7 @@ def length_batches(lengths: Sequence[int], batch_tokens: int):
     list of int
         Places in ``lengths``.
     """
-    batch = []
+    batch: list[int] = []
     for place in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
         if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:
             yield batch

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from collections.abc import Iterator
 
 #: At most this relative error may a product of two float32 matrices have to count as float32.
 FLOAT32_ERROR = 1e-6
@@ -19,7 +20,7 @@ def matmul_precision(device: str) -> str:
 
 
 @contextlib.contextmanager
-def fast_matmul(precision: str):
+def fast_matmul(precision: str) -> Iterator[None]:
     """Multiply as ``precision`` (of :func:`matmul_precision`) says, and restore what was set."""
     import torch
 

@@ -11,7 +11,7 @@ from .keep.digest import digest
 from .languages import check_code
 from .sources import flores, udhr  # noqa: F401  (they enter themselves among the corpora)
 from .sources.files import read_path
-from .sources.texts import CORPORA, Text
+from .sources.texts import CORPORA
 
 
 def load_corpus(
@@ -103,7 +103,7 @@ def fingerprint(corpus: pd.DataFrame) -> str:
     return digest("\t".join(corpus.columns), *corpus.index, *corpus.to_numpy().ravel())
 
 
-def _read(name, languages, split) -> Text:
+def _read(name, languages, split):
     if name in CORPORA:
         return CORPORA[name](languages, split)
     found = read_path(Path(name).expanduser(), languages, split)
@@ -162,7 +162,7 @@ def _pick_sentences(name, corpus, sentences):
     if sentences is None:
         return corpus
     if isinstance(sentences, Integral):
-        if not 1 <= sentences <= len(corpus):
+        if not 1 <= int(sentences) <= len(corpus):
             raise ValueError(
                 f"corpus {name!r} has {len(corpus)} sentences, cannot take the first {sentences}"
             )

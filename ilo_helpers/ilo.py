@@ -60,12 +60,12 @@ def ilo_scores(
     new = new_languages(met, np.arange(met.shape[1])[:, None])
     count, first = new.cumsum(axis=-1), _first_met(met, new)
     tables = []
-    for k, tau in itertools.product(ks, taus):
-        if tau <= k:
-            bridge = (count[..., k - 1] >= tau).mean(axis=2)
-            reach = (first < k).sum(axis=2) / (met.shape[1] - 1)
+    for near, least in itertools.product(ks, taus):
+        if least <= near:
+            bridge = (count[..., near - 1] >= least).mean(axis=2)
+            reach = (first < near).sum(axis=2) / (met.shape[1] - 1)
             scores = {"bridge": bridge, "reach": reach, "ilo": hmean([bridge, reach])}
-            tables.append(_tidy(neighbors, k, tau, scores))
+            tables.append(_tidy(neighbors, near, least, scores))
     return pd.concat(tables, ignore_index=True)
 
 

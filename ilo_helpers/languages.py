@@ -158,7 +158,7 @@ def _paper():
 
 def _from_cldr(code):
     language = langcodes.get(code.replace("_", "-"))
-    name = langcodes.get(language.language)
+    name = langcodes.get(language.language or code)
     return {
         "name": name.display_name(),
         "own_name": name.autonym(),

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import os
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class LanguageModel:
         return f"LanguageModel({self.name!r}, dtype={self.dtype!r}, device={self.device!r})"
 
     @functools.cached_property
-    def tokenizer(self):
+    def tokenizer(self) -> Any:
         """The model's tokenizer (``transformers``)."""
         from transformers import AutoTokenizer
 
@@ -80,7 +81,7 @@ class LanguageModel:
         return tokenizer
 
     @functools.cached_property
-    def model(self):
+    def model(self) -> Any:
         """The body without a language-modelling head (``torch.nn.Module``), in evaluation mode.
 
         Raises
@@ -109,7 +110,7 @@ class LanguageModel:
         return (model if large else model.to(self.device)).eval()
 
     @property
-    def blocks(self):
+    def blocks(self) -> Any:
         """The model's L blocks; see :func:`find_blocks`."""
         return find_blocks(self.model, self.layers)
 
@@ -216,7 +217,7 @@ def _revision(source):
 
 
 @contextlib.contextmanager
-def no_progress_bar():
+def no_progress_bar() -> Iterator[None]:
     """Without transformers' bars: local weights are read in seconds, a saved bar stays."""
     from transformers.utils import logging
 

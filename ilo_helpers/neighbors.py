@@ -1,6 +1,5 @@
 """Exact nearest neighbours of all sentence vectors, all languages pooled, and what they are."""
 
-import hashlib
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ from tqdm import tqdm
 
 from ._knn import RowError, knn
 from .arithmetic import default_device
+from .keep.digest import arrays_digest
 from .keep.paths import slug
 from .keep.stores import Store, check_disk
 
@@ -62,7 +62,9 @@ def nearest_neighbors(
     """
     acts = _check_shape(acts, k, metric)
     device = device or default_device()
-    attrs = acts.attrs | {"metric": metric, "k": k, "vectors": _hash(acts)}
+    # of the values: vectors changed by hand never get the neighbours of the old ones
+    vectors = arrays_digest(acts[layer].values for layer in range(acts.sizes["layer"]))
+    attrs = acts.attrs | {"metric": metric, "k": k, "vectors": vectors}
     coords = {dim: acts[dim].values for dim in acts.dims[:3]} | {"neighbor": range(k)}
     if not keep:
         layers = [_layer(acts, layer, k, metric, device) for layer in acts.layer.values]
@@ -85,8 +87,8 @@ def neighbors_within(
     neighbors: xr.Dataset,
     acts: xr.DataArray,
     k: int,
-    languages: Sequence[int] | None = None,
-    sentences: Sequence[int] | None = None,
+    languages: Sequence[int] | np.ndarray | None = None,
+    sentences: Sequence[int] | np.ndarray | None = None,
 ) -> xr.Dataset:
     """The k nearest within a part of the corpus, from the stored lists of the whole.
 
@@ -250,14 +252,6 @@ def _check_shape(acts, k, metric):
             f"k = {k}: with {points} sentences in all, k must be from 1 to {points - 1}"
         )
     return acts
-
-
-def _hash(acts):
-    """Hash of the values: vectors changed by a hand never get the neighbours of the old ones."""
-    digest = hashlib.sha256()
-    for layer in range(acts.sizes["layer"]):
-        digest.update(np.ascontiguousarray(acts[layer].values))
-    return digest.hexdigest()[:16]
 
 
 def _layer(acts, layer, k, metric, device):

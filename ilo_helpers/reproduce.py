@@ -2,7 +2,6 @@
 
 import argparse
 import ast
-import contextlib
 import functools
 import json
 import os
@@ -11,8 +10,9 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from unittest import mock
 
 import pandas as pd
 
@@ -26,7 +26,8 @@ NOTEBOOKS = ROOT / "notebooks"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the notebooks as the command line says; the exit status is 1 if one failed."""
     # make hands on what it was given: K=7 is --k 7
-    given = [re.sub(r"^(\w+)=", _as_option, word) for word in arguments or sys.argv[1:]]
+    words = sys.argv[1:] if arguments is None else arguments
+    given = [re.sub(r"^(\w+)=", _as_option, word) for word in words]
     parser = _parser()
     parameters = vars(parser.parse_args(given))
     paths = _chosen(parameters.pop("notebooks"))
@@ -75,7 +76,7 @@ def check(paths: Sequence[Path], parameters: Mapping[str, object]) -> int:
     kept = figures_dir()
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
-        with _figures_in(made / "figures"):
+        with mock.patch.dict(os.environ, ILO_FIGURES=str(made / "figures")):
             for path in paths:
                 print(f"{path.stem} …", flush=True)
                 error = run_notebook(path, made / path.name, parameters)
@@ -89,18 +90,6 @@ def check(paths: Sequence[Path], parameters: Mapping[str, object]) -> int:
     if len(moved):
         print(moved.head(50).to_string(index=False), flush=True)
     return int(len(moved) > 0)
-
-
-@contextlib.contextmanager
-def _figures_in(folder):
-    before = os.environ.get("ILO_FIGURES")
-    os.environ["ILO_FIGURES"] = str(folder)
-    try:
-        yield
-    finally:
-        os.environ.pop("ILO_FIGURES")
-        if before is not None:
-            os.environ["ILO_FIGURES"] = before
 
 
 def run_notebook(path: Path, copy: Path, parameters: Mapping[str, object]) -> str | None:
@@ -205,8 +194,13 @@ def _reader(parameter):
     kind = parameter["inferred_type_name"]
     default = ast.literal_eval(parameter["default"])
     kind = type(default).__name__ if default is not None else kind
-    readers = {
+    readers: dict[str, Callable] = {
         "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__,
+        "list": lambda word: word.replace(",", " ").split(),
+    }  # fmt: skip
+
+    readers: dict[str, Callable] = {
+        "int": int, "float": float, "bool": ast.literal_eval,
         "list": lambda word: word.replace(",", " ").split(),
     }  # fmt: skip
 

@@ -4,12 +4,12 @@ import os
 
 os.environ["MPLBACKEND"] = "Agg"
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-
-from pathlib import Path
 
 from ilo_helpers.corpora import fingerprint, load_corpus
 from ilo_helpers.keep.paths import data_dir

@@ -1,14 +1,13 @@
-import os
+import contextlib
+import multiprocessing
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import ARCHITECTURES, CORPUS, table
+from conftest import ARCHITECTURES, table
 
 from ilo_helpers import activations, extract_activations, load_model
 from ilo_helpers.activations import (
@@ -126,7 +125,7 @@ def test_errors_name_language_and_sentence(tiny, small, data, monkeypatch):
     with pytest.raises(ValueError, match="deu_Latn, sentence 1: no token"):
         extract_activations(tiny("llama"), empty)
     one = table({"eng_Latn": ["ab", "b"], "deu_Latn": ["ab", "cd"]})
-    with pytest.raises(ValueError, match=r"eng_Latn, sentence 2: 1 token\(s\), and 'mean_no_fi"):
+    with pytest.raises(ValueError, match=r"eng_Latn, sentence 2: of 1 token\(s\) 'mean_no_first'"):
         extract_activations(tiny("llama"), one, pooling="mean_no_first", bos=False)
     lm = load_model(tiny("llama"))
     whole = pool_sentences
@@ -137,9 +136,7 @@ def test_errors_name_language_and_sentence(tiny, small, data, monkeypatch):
         return vectors
 
     monkeypatch.setattr(activations, "pool_sentences", broken)
-    with pytest.raises(
-        ValueError, match=r"eng_Latn, sentence 6: hidden state of layer 2 is not"
-    ):
+    with pytest.raises(ValueError, match=r"eng_Latn, sentence 6: hidden state of layer 2 is not"):
         extract_activations(lm, small)
     monkeypatch.setattr("shutil.disk_usage", lambda path: Free)
     with pytest.raises(OSError, match=r"needs .* GB, .* free: make room"):
@@ -193,16 +190,27 @@ def test_pooling_without_first(tiny):
     assert pooling_without_first(lm) == "mean_no_first"
 
 
-SCRIPT = """
-import sys, time
-from ilo_helpers import activations, extract_activations, load_corpus
-pool = activations.pool_sentences
-def slow(*args):
-    time.sleep(0.5)
-    return pool(*args)
-activations.pool_sentences = slow
-extract_activations(sys.argv[1], load_corpus(sys.argv[2], sentences=8))
-"""
+class Run:
+    """Another process that extracts the activations of a corpus; pauses before each language."""
+
+    def __init__(self, folder, corpus, log, pause):
+        self.log = log
+        self.process = multiprocessing.get_context("fork").Process(
+            target=self._extract, args=(folder, corpus, pause)
+        )
+        self.process.start()
+
+    def _extract(self, folder, corpus, pause):
+        torch.set_num_threads(1)  # threads do not survive the fork
+        pool, languages = activations.pool_sentences, iter(corpus)
+
+        def slow(*args):
+            pause(next(languages))
+            return pool(*args)
+
+        activations.pool_sentences = slow
+        with self.log.open("w") as file, contextlib.redirect_stdout(file):
+            extract_activations(folder, corpus)
 
 
 def wait_for(condition, seconds=90):
@@ -215,15 +223,16 @@ def wait_for(condition, seconds=90):
 def test_killed_run_redoes_only_the_language_in_flight(tiny, small, data, monkeypatch, tmp_path):
     folder = tiny("llama")
     whole = extract_activations(folder, small, store=tmp_path / "uninterrupted")
-    command = [sys.executable, "-c", SCRIPT, folder, CORPUS]
-    process = subprocess.Popen(command, env=os.environ)
+    third = list(small)[2]
+    run = Run(folder, small, tmp_path / "log", lambda code: time.sleep(600 * (code == third)))
 
     def done():
         return list((data / "activations").glob("*/language-*.json"))
 
     wait_for(lambda: len(done()) >= 2)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    run.process.kill()
+    run.process.join()
+    assert run.process.exitcode == -signal.SIGKILL
     complete = {path.stem.removeprefix("language-") for path in done()}
     assert 2 <= len(complete) < 6
     computed = []
@@ -258,15 +267,13 @@ def test_damaged_chunk_is_found_and_its_language_done_again(damage, tiny, small,
     np.testing.assert_array_equal(again.values, whole.values)
 
 
-def test_two_processes_at_once(tiny, small, data):
-    command = [sys.executable, "-c", SCRIPT, tiny("llama"), CORPUS]
-    both = [
-        subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    said = [process.communicate()[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
-    assert "another process is writing" in "".join(said)
-    acts = extract_activations(tiny("llama"), small)
-    fresh = extract_activations(tiny("llama"), small, store=Path(data) / "fresh")
+def test_two_processes_at_once(tiny, small, data, tmp_path):
+    folder = tiny("llama")
+    both = [Run(folder, small, tmp_path / name, lambda _: time.sleep(0.1)) for name in "ab"]
+    for run in both:
+        run.process.join()
+    assert [run.process.exitcode for run in both] == [0, 0]
+    assert "another process is writing" in "".join(run.log.read_text() for run in both)
+    acts = extract_activations(folder, small)
+    fresh = extract_activations(folder, small, store=Path(data) / "fresh")
     np.testing.assert_array_equal(acts.values, fresh.values)

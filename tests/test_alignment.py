@@ -3,21 +3,21 @@ import pytest
 import xarray as xr
 from conftest import world
 
-from ilo_helpers import nearest_neighbors
-from ilo_helpers.alignment import (
-    METRICS,
+from ilo_helpers import ilo_scores, nearest_neighbors
+from ilo_helpers.neighbors import neighbor_kinds, without_translations
+from ilo_helpers.validity.alignment import (
+    ALIGNMENT_METRICS,
     _csls,
-    _gap,
     _imbalance,
-    _mexa,
-    _mutual,
     _precision,
-    _Side,
     alignment_scores,
-    label_overlap,
-    linear_cka,
-    rivals,
+    all_measures,
+    cosine_gap,
+    mexa,
+    mutual_neighbors,
 )
+from ilo_helpers.validity.cka import linear_cka
+from ilo_helpers.validity.clouds import Cloud, Pair
 
 CODES = ["deu_Latn", "eng_Latn", "rus_Cyrl", "ukr_Cyrl"]
 ONE_IF_EQUAL = ("P@1", "P@5", "P@1 CSLS", "MEXA", "mutual k-NN", "CKA", "SVCCA", "ANC")
@@ -41,9 +41,16 @@ def unit(points):
     return points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
+def of(cosines):
+    """A pair of languages with these cosines."""
+    pair = Pair(None, None)
+    pair.cosines = cosines
+    return pair
+
+
 def test_identical_languages_are_fully_aligned():
     found = scores(cloud(noise=0))
-    assert list(found.index) == list(METRICS)
+    assert list(found.index) == list(ALIGNMENT_METRICS)
     np.testing.assert_allclose(found[list(ONE_IF_EQUAL)], 1, atol=1e-12)
     assert found["information imbalance"] == 1 - 2 / 40
     points = unit(cloud(noise=0)[0, 0])
@@ -114,13 +121,13 @@ def test_hand_made_similarities():
         [0.3, 0.2, 0.4, 0.1],
         [0.7, 0.1, 0.0, 0.7],
     ])  # fmt: skip
-    assert _mexa(cosines) == 1 / 4
+    assert mexa(of(cosines)) == 1 / 4
     # rows: 0 and 2; columns: 0, 1 and 3
     assert _precision(cosines, 1) == (2 / 4 + 3 / 4) / 2
     assert _precision(cosines, 2) == 1 and _precision(cosines.T, 1) == _precision(cosines, 1)
-    assert _gap(cosines) == pytest.approx(2.5 / 4 - 2.4 / 12)
-    assert _mexa(np.ones((3, 3))) == _precision(np.ones((3, 3)), 1) == 0  # all tied
-    assert _mexa(np.eye(3)) == _precision(np.eye(3), 1) == _gap(np.eye(3)) == 1
+    assert cosine_gap(of(cosines)) == pytest.approx(2.5 / 4 - 2.4 / 12)
+    assert mexa(of(np.ones((3, 3)))) == _precision(np.ones((3, 3)), 1) == 0  # all tied
+    assert mexa(of(np.eye(3))) == _precision(np.eye(3), 1) == cosine_gap(of(np.eye(3))) == 1
 
 
 @pytest.mark.parametrize("n", [4, 25])
@@ -148,7 +155,7 @@ def test_csls_undoes_a_hub():
 @pytest.mark.parametrize("n", [4, 23])
 def test_neighbour_metrics_equal_loops(n):
     values = cloud(n, 5, noise=1.0)[0]
-    sides = [_Side(points) for points in values]
+    clouds = [Cloud(points) for points in values]
     k = min(10, n - 2)
     lists, ranks = [], []
     for points in values:
@@ -160,16 +167,16 @@ def test_neighbour_metrics_equal_loops(n):
         lists.append([set(each[:k]) for each in order])
         ranks.append(order)
     shared = np.mean([len(a & b) / k for a, b in zip(*lists, strict=True)])
-    assert _mutual(*sides) == pytest.approx(shared)
+    assert mutual_neighbors(Pair(*clouds)) == pytest.approx(shared)
     for x, y in ((0, 1), (1, 0)):
         mean = np.mean([ranks[y][i].index(ranks[x][i][0]) + 1 for i in range(n)])
-        assert _imbalance(sides[x], sides[y]) == pytest.approx(2 / n * mean)
+        assert _imbalance(clouds[x], clouds[y]) == pytest.approx(2 / n * mean)
 
 
 def test_equally_near_sentences_share_their_mean_rank():
     rng = np.random.default_rng(0)
     some, same = rng.normal(size=(9, 4)), np.ones((9, 4))
-    assert _imbalance(_Side(some), _Side(same)) == 1  # n/2 for all: chance
+    assert _imbalance(Cloud(some), Cloud(same)) == 1  # n/2 for all: chance
 
 
 def test_anc_is_the_signed_mean_of_correlations_of_varying_dimensions():
@@ -211,7 +218,7 @@ def test_cka_is_linear_cka():
 def test_all_pairs_is_the_mean_over_pairs_and_every_metric_is_symmetric():
     values = cloud(12, 6, noise=2.0, languages=4)
     found = scores(values, CODES, pivot=None).unstack()
-    assert set(found.index) == set(CODES) and set(found.columns) == set(METRICS)
+    assert set(found.index) == set(CODES) and set(found.columns) == set(ALIGNMENT_METRICS)
     pairs = {code: scores(values, CODES, pivot=code).unstack() for code in CODES}
     for code in CODES:
         assert code not in pairs[code].index and len(pairs[code]) == 3
@@ -271,27 +278,54 @@ def test_label_overlap_is_the_share_of_other_languages():
     index = np.array([[[1, 2], [0, 3]], [[0, 1], [2, 0]]], np.int32)[None]
     coords = {"layer": [4], "language": CODES[:2], "sentence": [0, 1], "neighbor": [0, 1]}
     near = xr.Dataset({"index": (tuple(coords), index)}, coords)
-    found = label_overlap(near, k=2)
-    assert list(found) == ["layer", "language", "metric", "value"]
-    assert found["value"].tolist() == [0.5, 0.75] and set(found["layer"]) == {4}
-    assert label_overlap(near, k=1)["value"].tolist() == [0, 0.5]
-    with pytest.raises(ValueError, match="k = 3: 2 neighbours are stored.*call nearest_neighbors"):
-        label_overlap(near, k=3)
+    found = neighbor_kinds(near, k=2)
+    assert (1 - found["own"]).tolist() == [0.5, 0.75] and set(found["layer"]) == {4}
+    assert (1 - neighbor_kinds(near, k=1)["own"]).tolist() == [0, 0.5]
 
 
-def test_rivals_are_all_in_one_table(capsys):
+def test_all_measures_are_in_one_table(capsys):
     values = np.concatenate([cloud(8, 6, languages=3)] * 2)
     acts = world(values, CODES[:3])
-    near = nearest_neighbors(acts, k=5)
-    table = rivals(acts, near, k=4)
+    near = nearest_neighbors(acts, k=6, keep=False)
+    table = all_measures(acts, near, k=4, tau=2)
+    own = ["bridge", "reach", "ILO", "ILO without translations", "label overlap"]
     assert list(table) == ["layer", "language", "metric", "value"]
-    assert set(table["metric"]) == {*METRICS, "label overlap"} and not table.isna().any(axis=None)
+    assert list(table["metric"].unique()) == [*own[:4], *ALIGNMENT_METRICS, "label overlap"]
+    assert not table.isna().any(axis=None)
     assert not table.duplicated(["layer", "language", "metric"]).any()
-    assert len(table) == 2 * (2 * len(METRICS) + 3)
+    assert len(table) == 2 * (2 * len(ALIGNMENT_METRICS) + 3 * len(own))
     told = capsys.readouterr()
     assert "2/2" in told.out and not told.err
+    of_metric = table.groupby("metric", sort=False)["value"].apply(list)
+    scores, apart = (ilo_scores(each, 4, 2) for each in (near, without_translations(near, 4)))
+    for name in ("bridge", "reach"):
+        assert of_metric[name] == scores[name].tolist()
+    assert of_metric["ILO"] == scores["ilo"].tolist()
+    assert of_metric["ILO without translations"] == apart["ilo"].tolist()
+    own = near["index"].values[..., :4] // 8 == np.arange(3)[:, None, None]
+    assert of_metric["label overlap"] == pytest.approx((1 - own.mean((2, 3))).ravel())
     with pytest.raises(ValueError, match="different layers: call nearest_neighbors"):
-        rivals(acts.isel(layer=[0]), near)
+        all_measures(acts.isel(layer=[0]), near)
+    with pytest.raises(ValueError, match="k = 7: 6 neighbours are stored.*call nearest_neighbors"):
+        all_measures(acts, near, k=7, tau=2)
+
+
+def test_a_metric_of_one_s_own_takes_a_pair(monkeypatch):
+    monkeypatch.setitem(ALIGNMENT_METRICS, "same sign", None)  # taken out again afterwards
+
+    @ALIGNMENT_METRICS.add("same sign")
+    def same_sign(pair):
+        return ((pair.x.points > 0) == (pair.y.points > 0)).mean()
+
+    values = cloud(8, 6, languages=3)
+    centred = values - values.mean(2, keepdims=True)
+    expected = ((centred[0, 0] > 0) == (centred[0, 1] > 0)).mean()
+    assert scores(values, metrics="same sign", pivot="deu_Latn")["eng_Latn"].item() == expected
+    assert "same sign" in set(alignment_scores(world(values))["metric"])
+    values[0, 1] = values[0, 1, 0]  # like the package's own: no value where nothing varies
+    assert np.isnan(scores(values[:, :2], metrics="same sign").item())
+    ALIGNMENT_METRICS.add("same sign", of_cosines=True)(same_sign)
+    assert scores(values[:, :2], metrics="same sign").item() >= 0
 
 
 def test_errors_say_what_where_and_what_to_do():

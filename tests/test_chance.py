@@ -7,16 +7,14 @@ from conftest import world
 from scipy.stats import kstest
 
 from ilo_helpers import ilo_scores, nearest_neighbors
-from ilo_helpers.chance import (
+from ilo_helpers.neighbors import without_translations
+from ilo_helpers.validity.chance import (
     expected_scores,
-    interval_coverage,
     leave_out,
-    make_world,
     permutation_null,
     subsample_scores,
-    without_translations,
 )
-from ilo_helpers.statistics import jackknife_interval, leave_one_out_scores
+from ilo_helpers.validity.worlds import make_world
 
 CODES = ["eng_Latn", "deu_Latn", "rus_Cyrl", "ukr_Cyrl"]
 
@@ -68,20 +66,20 @@ def test_null_p_values_are_uniform_when_the_null_is_true():
 def test_null_of_separate_languages_and_its_observed_value():
     cloud = world(np.random.default_rng(0).normal(size=(1, 4, 20, 6)), CODES)
     cloud[0] += 100 * np.eye(4, 6)[:, None]  # every language on its own
-    near = nearest_neighbors(cloud, k=5, metric="euclidean")
+    near = nearest_neighbors(cloud, k=5, metric="euclidean", keep=False)
     row = permutation_null(near, 5, 2, 99).iloc[0]
     assert row["ilo"] == 0 and row["p"] == 0.01
     assert row["null"] == pytest.approx(expected_scores(20, 4, 5, 2)["ilo"], abs=0.02)
     assert row["adjusted"] < 0 and row["low"] <= row["null"] <= row["high"]
     mixed = world(np.random.default_rng(1).normal(size=(2, 4, 20, 6)), CODES)
-    near = nearest_neighbors(mixed, k=5)
+    near = nearest_neighbors(mixed, k=5, keep=False)
     observed = ilo_scores(near, 5, 2).groupby("layer")["ilo"].mean()
     np.testing.assert_allclose(permutation_null(near, 5, 2, 3)["ilo"], observed)
 
 
 def test_without_translations_equals_a_search_that_forbids_them():
     acts = make_world(4, 20, 8, noise=0.4, seed=1)
-    near = nearest_neighbors(acts, k=9)
+    near = nearest_neighbors(acts, k=9, keep=False)
     found = without_translations(near, k=6)
     points = acts.values.reshape(80, 8).astype(np.float64)
     unit = points / np.linalg.norm(points, axis=1, keepdims=True)
@@ -99,7 +97,7 @@ def test_without_translations_equals_a_search_that_forbids_them():
 
 def test_parts_of_the_sentences_and_of_the_languages():
     acts = make_world(4, 12, 8, seed=2)
-    near = nearest_neighbors(acts, k=8)
+    near = nearest_neighbors(acts, k=8, keep=False)
     found = subsample_scores(acts, near, "sentence", [12, 6], draws=2, k=3, tau=2)
     whole = ilo_scores(near, k=3, tau=2)
     full = found[(found["size"] == 12) & (found["draw"] == 0)]
@@ -113,56 +111,14 @@ def test_parts_of_the_sentences_and_of_the_languages():
 
 def test_leaving_out_languages_and_families():
     acts = make_world(4, 12, 8, seed=3).assign_coords(language=CODES)
-    near = nearest_neighbors(acts, k=5)
+    near = nearest_neighbors(acts, k=5, keep=False)
     found = leave_out(acts, near, "language", k=3, tau=2)
     assert found["left_out"].unique().tolist() == CODES
     rest = acts.sel(language=CODES[1:])
-    expected = ilo_scores(nearest_neighbors(rest, k=3), k=3, tau=2)["ilo"]
+    expected = ilo_scores(nearest_neighbors(rest, k=3, keep=False), k=3, tau=2)["ilo"]
     np.testing.assert_allclose(found[found["left_out"] == "eng_Latn"]["ilo"], expected)
     families = leave_out(acts, near, "family", k=3, tau=1)
     assert families["left_out"].unique().tolist() == ["Germanic", "Slavic"]
     assert families[families["left_out"] == "Slavic"]["language"].tolist() == CODES[:2]
     with pytest.raises(ValueError, match="4 languages, τ = 3: without any one family fewer than 4"):
         leave_out(acts, near, "family", k=3, tau=3)
-
-
-def test_the_world_s_knobs_do_what_they_say():
-    def shares(**knobs):
-        acts = make_world(4, 60, 24, seed=0, **knobs)
-        scores = ilo_scores(nearest_neighbors(acts, k=5), k=5, tau=3)
-        return acts.values[0], scores[["bridge", "ilo"]].mean()
-
-    aligned, best = shares(noise=0)
-    np.testing.assert_array_equal(aligned[0], aligned[3])
-    assert best["ilo"] == 1
-    assert shares(offset=20)[1]["ilo"] == 0
-    turned, worse = shares(rotation=1, noise=0)
-    gram = [each.astype(float) @ each.T for each in turned]
-    np.testing.assert_allclose(gram[0], gram[3], atol=1e-4)  # within a language nothing moved
-    assert worse["ilo"] < best["ilo"]
-    lengths = np.linalg.norm(shares(meaning=3, noise=0)[0], axis=-1)
-    assert lengths.mean() == pytest.approx(3, abs=0.15)
-    acts = make_world(4, 60, 24, meaning=3, noise=0.5, misplaced=2, seed=0)
-    near = nearest_neighbors(acts, k=5, metric="euclidean")["index"].values
-    met = np.bincount(near.ravel(), minlength=240)
-    assert set(np.argsort(met)[-2:]) == {180, 181}  # of 4 × 60, the last language's first
-
-
-def test_intervals_of_the_same_corpus_again_and_again_hold_its_score():
-    one = make_world(6, 20, 8, noise=1, offset=1, seed=3)
-    again = xr.concat([one, one, one], "sentence").assign_coords(sentence=range(60))
-    table = interval_coverage(again, 20, k=4, tau=2, draws=50).set_index(["score", "method"])
-    lists = nearest_neighbors(one, k=4)
-    scores = ilo_scores(lists, k=4, tau=2)
-    for score in ("bridge", "reach", "ilo"):
-        assert table.loc[score, "truth"].tolist() == pytest.approx([scores[score].mean()] * 2)
-        assert table.loc[(score, "jackknife"), "holds the truth"] == 1
-    left_out = leave_one_out_scores(lists, 4, 2)["ilo"][:, 0]
-    low, high = jackknife_interval(scores["ilo"].mean(), left_out.mean(1))
-    found = table.loc[("ilo", "jackknife"), ["low", "high"]].tolist()
-    assert found == pytest.approx([low, high])
-    first = jackknife_interval(scores["ilo"].iloc[0], left_out[:, 0])
-    found = table.loc[("ilo of the 1st language", "jackknife"), ["low", "high"]].tolist()
-    assert found == pytest.approx(list(first))
-    # a resample can only lose languages that were met
-    assert table.loc[("reach", "bootstrap"), "high"] <= scores["reach"].mean()

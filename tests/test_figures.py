@@ -79,7 +79,9 @@ def test_equal_numbers_leave_all_three_files_as_they_are(data):
 def test_moved_numbers_or_settings_are_written_anew(change, data):
     _, first = save(**{"seed": 0})
     _, again = save(**{"seed": 0, "color": "#D55E00"} | change)
-    png, csv, note = ((new[0] != old[0], new[1] != old[1]) for old, new in zip(first, again, strict=True))
+    png, csv, note = (
+        (new[0] != old[0], new[1] != old[1]) for old, new in zip(first, again, strict=True)
+    )
     assert png == (True, True) and note == (True, True)
     assert csv == ("table" in change, True)
 
@@ -101,7 +103,11 @@ def test_numbers_that_repeat_on_one_machine_only_are_left_too(data):
 
 
 def test_tolerance_stands_in_the_note_and_not_among_the_details(data):
-    for wanted, details in ((TOLERANCE, {}), (0.1, {"tolerance": 0.1}), (None, {"tolerance": None})):
+    for wanted, details in (
+        (TOLERANCE, {}),
+        (0.1, {"tolerance": 0.1}),
+        (None, {"tolerance": None}),
+    ):
         path = save_table("05_x", TABLE, CAPTION, seed=1, **details)
         note = json.loads(path.with_suffix(".json").read_text())
         assert note["tolerance"] == wanted and note["details"] == {"seed": 1}

@@ -8,7 +8,6 @@ import torch
 from ilo_helpers import arithmetic, load_model
 from ilo_helpers.arithmetic import fast_matmul, matmul_precision
 
-
 CHEAP = """
 import importlib, pkgutil, sys
 import ilo_helpers

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from conftest import world
 
-from ilo_helpers.probes import probe_accuracy, task_corpus
+from ilo_helpers.validity.probes import probe_accuracy, task_corpus
 
 CODES = ["eng_Latn", "deu_Latn"]
 

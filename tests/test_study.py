@@ -64,7 +64,9 @@ def test_nothing_is_computed_before_it_is_asked_for_nor_twice(study, data, monke
         (6, 5, 5, 29),
     ],
 )
-def test_as_many_neighbours_are_stored_as_are_needed_and_there(languages, sentences, k, expected, tiny):
+def test_as_many_neighbours_are_stored_as_are_needed_and_there(
+    languages, sentences, k, expected, tiny
+):
     codes = LANGUAGES[:languages]
     study = open_study(tiny("llama"), CORPUS, languages=codes, sentences=sentences, k=k, tau=1)
     assert study.stored == expected

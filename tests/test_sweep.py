@@ -1,19 +1,21 @@
 """The sweep: its tables say what the functions it calls say, and nothing is run twice."""
 
-import json
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import CORPUS
 
-from ilo_helpers import experiments, extract_activations, ilo_scores, nearest_neighbors
-from ilo_helpers.corpora import load_corpus
-from ilo_helpers.evaluation import accuracy, evaluate, lm_loss
-from ilo_helpers.experiments import read_tables
-from ilo_helpers.finetuning import fine_tune
-from ilo_helpers.tasks import load_task
+from ilo_helpers import extract_activations, ilo_scores, load_corpus, nearest_neighbors
+from ilo_helpers.keep.digest import settings_digest
+from ilo_helpers.keep.paths import ROOT
+from ilo_helpers.training import sweep
+from ilo_helpers.training.evaluation import accuracy, evaluate, lm_loss
+from ilo_helpers.training.finetuning import fine_tune
+from ilo_helpers.training.sweep import read_tables
+from ilo_helpers.training.tasks import load_task
 
 
 @pytest.fixture
@@ -34,19 +36,17 @@ def toy(tmp_path):
 
 
 def command(model, toy, *more):
-    return ["--model", model, "--task", str(toy), "--sentences", "5", "--loss-sentences", "1",
-            "--learning-rate", "1e-2", "--freeze", "none", "first-2", *more]  # fmt: skip
+    return ["--model", model, "--corpus", str(CORPUS), "--task", str(toy), "--sentences", "5",
+            "--loss-sentences", "1", "--learning-rate", "1e-2", "--freeze", "none", "first-2",
+            *more]  # fmt: skip
 
 
 def test_tables_agree_with_the_functions_and_no_run_is_made_twice(
     tiny, toy, data, monkeypatch, capsys
 ):
-    model, task, corpus = tiny("llama"), load_task(toy), load_corpus("udhr", sentences=5)
-    monkeypatch.setenv("ILO_DATA", str(data / "own"))  # checkpoints of its own
-    (data / "own").mkdir()
-    (data / "own" / "corpora").symlink_to(data / "corpora")
+    model, task, corpus = tiny("llama"), load_task(toy), load_corpus(CORPUS, sentences=5)
     full = fine_tune(model, task, learning_rate=1e-2, epochs=3)
-    experiments.main(command(model, toy))
+    sweep.main(command(model, toy))
     assert full.exists() and len(list(full.parent.glob("*/run.json"))) == 1  # the other is deleted
 
     folder = next((data.parent / "figures").iterdir())
@@ -75,9 +75,9 @@ def test_tables_agree_with_the_functions_and_no_run_is_made_twice(
     frozen = layers[(layers["run"] == runs.loc["first-2", "run"]) & (layers["layer"] <= 2)]
     assert (frozen["change"] == 0).all() and len(frozen) == 4 * 3
 
-    monkeypatch.setattr(experiments, "measure", None)  # would fail if it were called
+    monkeypatch.setattr(sweep, "measure", None)  # would fail if it were called
     capsys.readouterr()
-    experiments.main(command(model, toy))
+    sweep.main(command(model, toy))
     assert capsys.readouterr().out.count("in the tables") == 2
 
 
@@ -86,21 +86,29 @@ def test_half_written_run_is_made_anew(tmp_path):
            ("runs", "layers", "languages")}  # fmt: skip
     old = pd.DataFrame({"run": ["0123456789", "00000000e1"], "value": [1.0, 7.0]})
     old.to_csv(tmp_path / "05_layers.csv", index=False)  # killed before 05_runs.csv
-    experiments._append(tmp_path, new)
+    sweep._append(tmp_path, new)
     tables = read_tables(tmp_path)
     assert tables["layers"].values.tolist() == [["00000000e1", 7.0], ["0123456789", 2.0]]
     assert tables["runs"].values.tolist() == [["0123456789", 2.0]]
 
 
-def test_every_setting_makes_another_run():
-    setting = {"seed": 0, "learning_rate": 5e-5, "k": 5}
-    names = {experiments.run_name(setting | change) for change in ({}, {"seed": 1}, {"k": 4})}
-    assert len(names) == 3
-    assert experiments.run_name(json.loads(json.dumps(setting))) == experiments.run_name(setting)
+def test_committed_runs_are_named_by_their_settings():
+    """Of a run that is there, the name made anew is the same: the sweep skips it."""
+    tables = read_tables(ROOT / "figures" / "gemma-3-270m--udhr")
+    runs = tables["runs"]
+    settings = runs.loc[:, "model":"seed"].drop(columns="test_items").to_dict("records")
+    names = [
+        settings_digest(setting | {"test_items": None if np.isnan(items) else int(items)})
+        for setting, items in zip(settings, runs["test_items"], strict=True)
+    ]
+    assert list(runs["run"]) == names and len(set(names)) == len(names) > 10
+    for name in ("layers", "languages"):
+        assert set(tables[name]["run"]) == set(names)
 
 
 def test_help_names_the_settings():
     done = subprocess.run(
-        [sys.executable, "-m", "ilo_helpers.experiments", "--help"], capture_output=True, text=True
-    )
+        [sys.executable, "-m", "ilo_helpers.training.sweep", "--help"],
+        capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0 and "--learning-rate" in done.stdout

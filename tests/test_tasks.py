@@ -1,7 +1,9 @@
 import pandas as pd
 import pytest
 
-from ilo_helpers.tasks import CLDR_LACKS, COLUMNS, load_task, same_as_english
+from ilo_helpers.sources.cldr import CLDR_LACKS
+from ilo_helpers.training.objectives import label_words
+from ilo_helpers.training.tasks import COLUMNS, TASKS, load_task, same_as_english
 
 
 def test_cldr_is_the_same_items_in_27_languages():
@@ -82,5 +84,36 @@ def test_bad_names(tmp_path):
         load_task(tmp_path / "bad.csv")
     with pytest.raises(ValueError, match="neither 'cldr', 'sib200'"):
         load_task("nothing")
-    with pytest.raises(ValueError, match=r"no \(or too few\) names in ban_Latn"):
-        load_task("cldr", languages=["ban_Latn"])
+    with pytest.raises(
+        ValueError, match="'cldr' has no language ban_Latn; there are swe_Latn, nld"
+    ):
+        load_task("cldr", languages=["eng_Latn", "ban_Latn"])
+    with pytest.raises(ValueError, match="'engl_Latn'; did you mean 'eng_Latn'"):
+        load_task("cldr", languages=["engl_Latn"])
+
+
+def test_a_part_has_a_name_of_its_own():
+    whole, part = load_task("cldr"), load_task("cldr", languages=["eng_Latn", "deu_Latn"], items=2)
+    assert part.groupby(["language", "split", "label"]).size().tolist() == [2] * (2 * 3 * 5)
+    assert part["language"].unique().tolist() == ["eng_Latn", "deu_Latn"]
+    assert part.groupby("id")["language"].nunique().eq(2).all()
+    known = set(map(tuple, whole.to_numpy()))
+    assert set(map(tuple, part.to_numpy())) < known
+    assert part.attrs["fingerprint"] != whole.attrs["fingerprint"]
+    # the text decides the fingerprint that committed tables know this task by
+    assert whole.attrs["fingerprint"] == "cd07d7bcc32ad09a"
+
+
+def test_a_task_of_your_own(monkeypatch):
+    words = {"deu_Latn": {"cue": "Art", "a": "eins", "b": "zwei"}}
+
+    def mine(languages):
+        return rows(), {"source": "made here", "licence": "none", "words": words}
+
+    monkeypatch.setitem(TASKS, "mine", mine)
+    task = load_task("mine", languages=["deu_Latn"])
+    assert len(task) == 6 and set(task["language"]) == {"deu_Latn"}
+    assert task.attrs["name"] == "mine" and task.attrs["licence"] == "none"
+    assert label_words(task, "deu_Latn") == words["deu_Latn"]
+    with pytest.raises(ValueError, match="no words in eng_Latn for cue, a, b: pass words="):
+        label_words(task)

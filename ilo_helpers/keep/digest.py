@@ -4,9 +4,12 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import numpy as np
 
 
 def digest(*texts: str, length: int = 16) -> str:
@@ -41,6 +44,14 @@ def files_digest(files: Iterable[Path]) -> str:
     return whole.hexdigest()[:16]
 
 
+def arrays_digest(arrays: Iterable[np.ndarray]) -> str:
+    """Hash of the values of some arrays, in their order: 16 hexadecimal digits."""
+    whole = hashlib.sha256()
+    for array in arrays:
+        whole.update(np.ascontiguousarray(array).data)
+    return whole.hexdigest()[:16]
+
+
 def check_file(path: Path, expected: str) -> None:
     """Raise ValueError unless a file has the SHA-256 it should have."""
     found = file_digest(path)
@@ -49,7 +60,7 @@ def check_file(path: Path, expected: str) -> None:
 
 
 @contextlib.contextmanager
-def written_whole(path: Path):
+def written_whole(path: Path) -> Iterator[Path]:
     """Context that gives a name to write to; the file gets its own name when the block ends.
 
     Parameters
@@ -67,3 +78,25 @@ def written_whole(path: Path):
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
+
+
+@contextlib.contextmanager
+def folder_written_whole(path: Path) -> Iterator[Path]:
+    """Context that gives an empty folder to fill; it gets its own name when the block ends.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Left as it is if another process was first.
+    """
+    work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+    try:
+        (work / path.name).mkdir()
+        yield work / path.name
+        try:
+            os.rename(work / path.name, path)
+        except OSError:
+            if not path.exists():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

@@ -119,8 +119,8 @@ def _same_table(kept, made, tolerance):
     """Letter for letter; of numbers that repeat on one machine only, in all but the numbers."""
     if tolerance is not None:
         return kept == made
-    tables = (pd.read_csv(io.StringIO(text)) for text in (kept, made))
-    return compare_tables(*tables, "", None).empty
+    old, new = (pd.read_csv(io.StringIO(text)) for text in (kept, made))
+    return compare_tables(old, new, "", None).empty
 
 
 def png(fig: "Figure", dpi: float = 110) -> bytes:

@@ -52,8 +52,7 @@ def _shape(node):
         return tuple(map(_shape, node))
     if not isinstance(node, ast.AST):
         return node
-    documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-    if documented and ast.get_docstring(node) is not None:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
         node.body = node.body[1:]
     fields = ((name, _shape(value)) for name, value in ast.iter_fields(node))
     return type(node).__name__, tuple((name, shape) for name, shape in fields if shape)

@@ -6,18 +6,19 @@ file, or no longer matches it, is missing and gets written again.
 """
 
 import json
-import os
 import shutil
-import tempfile
 import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from filelock import FileLock, Timeout
 
-from .digest import file_digest, settings_digest, written_whole
+from .digest import file_digest, folder_written_whole, settings_digest, written_whole
 from .paths import data_dir, slug
 from .recipes import RECIPES
 
@@ -44,7 +45,16 @@ class Store:
         Where the store lies; default ``data/<step>``.
     """
 
-    def __init__(self, step, name, coords, variables, part, attrs, folder=None):
+    def __init__(
+        self,
+        step: str,
+        name: str,
+        coords: dict,
+        variables: dict[str, str],
+        part: str,
+        attrs: dict[str, Any],
+        folder: str | Path | None = None,
+    ):
         self.coords = {dim: np.asarray(labels) for dim, labels in coords.items()}
         self.variables, self.part = variables, part
         self.attrs = attrs | {"recipe": RECIPES[step]}
@@ -52,14 +62,14 @@ class Store:
         key = settings_digest([labels, variables, self.attrs], 12)
         self.path = (data_dir(step) if folder is None else Path(folder)) / f"{name}--{key}"
         self._array = self.path / "array.zarr"
-        self._verified = set()
+        self._verified: set[Any] = set()
 
     @property
-    def parts(self):
+    def parts(self) -> list:
         """Labels of all parts."""
         return self.coords[self.part].tolist()
 
-    def lock(self):
+    def lock(self) -> AbstractContextManager:
         """Context in which this process alone may write; waits for another to finish.
 
         The operating system drops the lock of a process that is killed.
@@ -72,7 +82,7 @@ class Store:
             print(f"another process is writing {self.path.name}; waiting for it", flush=True)
             return lock.acquire()
 
-    def missing(self):
+    def missing(self) -> list:
         """Parts not written yet, and those whose files do not match their checksums.
 
         Returns
@@ -98,13 +108,13 @@ class Store:
                 self._verified.add(part)
         return missing
 
-    def bytes(self, parts):
+    def bytes(self, parts: list) -> int:
         """Size of so many parts, in bytes."""
         cells = np.prod([len(labels) for labels in self.coords.values()])
         width = sum(np.dtype(dtype).itemsize for dtype in self.variables.values())
         return int(cells * width * len(parts) / len(self.parts))
 
-    def write(self, part, **arrays):
+    def write(self, part: Any, **arrays: np.ndarray) -> None:
         """Write one part: an array a variable, its dimensions those of the store but ``part``."""
         import zarr
 
@@ -119,7 +129,7 @@ class Store:
             file.write_text(json.dumps(sums, indent=0))
         self._verified.add(part)
 
-    def open(self):
+    def open(self) -> xr.Dataset:
         """The whole store, read lazily (``xarray.Dataset``).
 
         Raises
@@ -139,22 +149,20 @@ class Store:
 
         if self._array.exists():
             return
-        work = Path(tempfile.mkdtemp(dir=self.path, prefix="new-"))
-        # zarr format 2: format 3 has no settled form for strings yet
-        coords = xr.Dataset(coords=self.coords, attrs=self.attrs)
-        coords.to_zarr(work / "array.zarr", zarr_format=2, consolidated=False)
-        group = zarr.open_group(work / "array.zarr", mode="r+")
         shape = [len(labels) for labels in self.coords.values()]
         # one file for each part and layer, whatever the other dimensions hold
         single = {self.part, "layer"}
         chunks = [1 if dim in single else len(labels) for dim, labels in self.coords.items()]
-        for name, dtype in self.variables.items():
-            array = group.create_array(
-                name, shape=shape, chunks=chunks, dtype=dtype, compressors=None, fill_value=0
-            )
-            array.attrs["_ARRAY_DIMENSIONS"] = list(self.coords)
-        os.rename(work / "array.zarr", self._array)
-        work.rmdir()
+        with folder_written_whole(self._array) as work:
+            # zarr format 2: format 3 has no settled form for strings yet
+            coords = xr.Dataset(coords=self.coords, attrs=self.attrs)
+            coords.to_zarr(work, mode="w", zarr_format=2, consolidated=False)
+            group = zarr.open_group(work, mode="r+")
+            for name, dtype in self.variables.items():
+                array = group.create_array(
+                    name, shape=shape, chunks=chunks, dtype=dtype, compressors=None, fill_value=0
+                )
+                array.attrs["_ARRAY_DIMENSIONS"] = list(self.coords)
 
     def _checksums(self, part):
         return self.path / f"{self.part}-{part}.json"
@@ -182,7 +190,7 @@ class Store:
         return None
 
 
-def check_disk(wanted):
+def check_disk(wanted: list[tuple[Store, list]]) -> None:
     """Raise OSError unless the disk has room for parts to be written, and a twentieth more.
 
     Parameters
@@ -200,7 +208,9 @@ def check_disk(wanted):
         )
 
 
-def kept_table(step, name, settings, make):
+def kept_table(
+    step: str, name: str, settings: object, make: Callable[[], pd.DataFrame]
+) -> pd.DataFrame:
     """A table made once for some settings, then read: ``data/<step>/<name>--<key>.parquet``.
 
     Parameters

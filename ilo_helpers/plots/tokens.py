@@ -1,47 +1,48 @@
-"""Figures of token embeddings from tables, in the style of :mod:`ilo_helpers.plots`."""
+"""Figures of token embeddings: a colour a model, or a colour a category."""
 
 import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .plots import alternating, model_colors
+from .maps import dots
+from .style import alternating, color_legend, colored, drawing, titled
 
 
-def accuracy_by_label(table, title, xlabel="accuracy, one against the rest"):
+@drawing
+def accuracy_by_label(table: pd.DataFrame, title: str) -> Figure:
     """A dot for each label and model, with its spread over folds.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Columns label, model, accuracy and sd.
-    title, xlabel : str
+    title : str
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     order = table.groupby("label")["accuracy"].max().sort_values().index
-    places = {label: place for place, label in enumerate(order)}
     fig, ax = plt.subplots(figsize=(7, 1.5 + 0.2 * len(order)))
-    for model, color in model_colors(table["model"].unique()).items():
-        part = table[table["model"] == model]
-        y = part["label"].map(places)
-        ax.errorbar(part["accuracy"], y, xerr=part["sd"], fmt="o", color=color,
-                    markersize=4, label=model)  # fmt: skip
+    for model, color, part in colored(table, "model"):
+        y, look = order.get_indexer(part["label"]), {"color": color, "markersize": 4}
+        ax.errorbar(part["accuracy"], y, xerr=part["sd"], fmt="o", label=model, **look)
     ax.axvline(0.5, color="black", linewidth=0.8)
-    ax.set_yticks(list(places.values()), list(places))
-    ax.set(xlabel=xlabel)
-    fig.suptitle(title, x=0.01, ha="left")
+    ax.set_yticks(range(len(order)), order)
+    ax.set_xlabel("accuracy, one against the rest")
     fig.legend(loc="outside lower right", ncols=2)
-    return fig
+    return titled(fig, title)
 
 
-def histogram(table, value, xlabel, title):
+@drawing
+def histogram(table: pd.DataFrame, value: str, xlabel: str, title: str) -> Figure:
     """Share of the tokens with each whole number, a step a model, a line at its mean.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns model and ``value`` (int).
+        Columns model and ``value`` (int, from 1).
     value, xlabel, title : str
 
     Returns
@@ -49,28 +50,27 @@ def histogram(table, value, xlabel, title):
     matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(7, 3.5))
-    for model, color in model_colors(table["model"].unique()).items():
-        numbers = table.loc[table["model"] == model, value]
-        share = numbers.value_counts(normalize=True).reindex(
-            range(1, table[value].max() + 1), fill_value=0
-        )
+    numbers = range(1, table[value].max() + 1)
+    for model, color, part in colored(table, "model"):
+        share = part[value].value_counts(normalize=True).reindex(numbers, fill_value=0)
         ax.step(share.index, share, where="mid", color=color, label=model)
         ax.fill_between(share.index, share, step="mid", color=color, alpha=0.15)
-        ax.axvline(numbers.mean(), color=color, linestyle="--")
+        ax.axvline(part[value].mean(), color=color, linestyle="--")
     ax.set(xlabel=xlabel, ylabel="share of the tokens", title=title, ylim=(0, None))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend()
     return fig
 
 
-def by_frequency(table, ylabel, title):
+@drawing
+def diversity_by_frequency(table: pd.DataFrame, ylabel: str, title: str) -> Figure:
     """Mean and standard deviation of a measure in each part by frequency, a line a model.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Columns model, part, mean and sd, as
-        :func:`ilo_helpers.token_geometry.by_frequency` returns them.
+        :func:`ilo_helpers.vocabulary.geometry.by_frequency` returns them.
     ylabel, title : str
 
     Returns
@@ -78,19 +78,19 @@ def by_frequency(table, ylabel, title):
     matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(7, 3.5))
-    for model, color in model_colors(table["model"].unique()).items():
-        part = table[table["model"] == model]
-        ax.plot(part["part"], part["mean"], color=color, marker="o", label=model)
-        ax.fill_between(part["part"], part["mean"] - part["sd"], part["mean"] + part["sd"],
-                        color=color, alpha=0.12)  # fmt: skip
-    ax.set(xlabel="tenth of the tokens, from the most frequent", ylabel=ylabel, title=title)
-    ax.set_ylim(0, None)
+    for model, color, part in colored(table, "model"):
+        mean, sd = part["mean"], part["sd"]
+        ax.plot(part["part"], mean, color=color, marker="o", label=model)
+        ax.fill_between(part["part"], mean - sd, mean + sd, color=color, alpha=0.12)
+    ax.set(ylabel=ylabel, title=title, ylim=(0, None))
+    ax.set_xlabel("tenth of the tokens, from the most frequent")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend()
     return fig
 
 
-def token_maps(points, title):
+@drawing
+def token_maps(points: pd.DataFrame, title: str) -> Figure:
     """A map of token embeddings a model, coloured by category (figure 1).
 
     Parameters
@@ -103,14 +103,10 @@ def token_maps(points, title):
     -------
     matplotlib.figure.Figure
     """
-    models, categories = points["model"].unique(), sorted(points["category"].unique())
-    colors = alternating(categories)
+    models = dict(list(points.groupby("model", sort=False)))
+    colors = alternating(sorted(points["category"].unique()))
     fig, axes = plt.subplots(1, len(models), squeeze=False, figsize=(5 * len(models) + 1.5, 4.6))
-    for ax, model in zip(axes[0], models, strict=True):
-        part = points[points["model"] == model].sample(frac=1, random_state=0)
-        ax.scatter(part["x"], part["y"], s=5, c=part["category"].map(colors), linewidths=0)
-        ax.set(title=model, xticks=[], yticks=[])
-    handles = [plt.Line2D([], [], marker="o", linestyle="", color=c) for c in colors.values()]
-    fig.legend(handles, colors, loc="outside right center")
-    fig.suptitle(title, x=0.01, ha="left")
-    return fig
+    for ax, (model, part) in zip(axes[0], models.items(), strict=True):
+        dots(ax, part, "category", colors, model)
+    color_legend(fig, colors, colors, loc="outside right center")
+    return titled(fig, title)

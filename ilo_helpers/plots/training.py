@@ -1,50 +1,45 @@
-"""Figures of fine-tuning from tables, in the style of :mod:`ilo_helpers.plots`."""
+"""Figures of fine-tuning: what runs change, and what decides it."""
 
 import matplotlib.pyplot as plt
-from matplotlib.ticker import MaxNLocator
+import pandas as pd
+from matplotlib.figure import Figure
 
-from ..languages import language_table
-from .plots import BAND_COLORS
-
-#: Full and partly frozen training: Okabe-Ito blue and orange, then others.
-FREEZE_COLORS = {"none": "#0072B2", "first-8": "#E69F00", "last-8": "#CC79A7", "lora": "#009E73"}
+from .style import BAND_COLORS, colored, drawing, layer_axis, panels, titled, with_languages
 
 
-def change_by_layer(table, panel, ylabel, title):
-    """A change by layer with its interval: a panel for each ``panel``, a line for each band.
+@drawing
+def changes_by_layer(table: pd.DataFrame, title: str) -> Figure:
+    """Change of mean ILO by layer with its interval: a panel a run, a line a resource band.
 
     Figures f and g.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns layer, change, low, high, group (a resource band, or ``"all"``) and ``panel``.
-    panel, ylabel, title : str
+        Columns run, layer, change, low, high and group (a resource band, or ``"all"``).
+    title : str
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    panels = list(table[panel].unique())
-    fig, axes = plt.subplots(
-        1, len(panels), figsize=(4.6 * len(panels), 3.6), sharey=True, squeeze=False
-    )
-    for ax, name in zip(axes[0], panels, strict=True):
-        parts = dict(list(table[table[panel] == name].groupby("group")))
-        for value in ["all", *(band for band in BAND_COLORS if band in parts)]:
-            part, color = parts[value], BAND_COLORS.get(value, "black")
-            ax.plot(part["layer"], part["change"], color=color, label=value)
+    runs = dict(list(table.groupby("run", sort=False, observed=True)))
+    size = (4.6 * len(runs), 3.6)
+    fig, axes = plt.subplots(1, len(runs), figsize=size, sharey=True, squeeze=False)
+    for ax, (run, rows) in zip(axes[0], runs.items(), strict=True):
+        for group, color, part in colored(rows, "group", {"all": "black"} | BAND_COLORS):
+            ax.plot(part["layer"], part["change"], color=color, label=group)
             ax.fill_between(part["layer"], part["low"], part["high"], color=color, alpha=0.15)
         ax.axhline(0, color="black", linewidth=0.8)
-        ax.set(xlabel="layer (0 = token embeddings)", title=name)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0, 0].set_ylabel(ylabel)
+        ax.set(title=run)
+    layer_axis(*axes[0])
+    axes[0, 0].set_ylabel("change of mean ILO (jackknife 95%)")
     axes[0, -1].legend(title="resources")
-    fig.suptitle(title, x=0.01, ha="left")
-    return fig
+    return titled(fig, title)
 
 
-def dose_response(runs, measures, title):
+@drawing
+def dose_response(runs: pd.DataFrame, measures: dict[str, str], title: str) -> Figure:
     """What each learning rate does: a panel a measure, a line a kind of freezing, a dot a run.
 
     Parameters
@@ -59,23 +54,22 @@ def dose_response(runs, measures, title):
     -------
     matplotlib.figure.Figure
     """
-    columns = -(-len(measures) // 2)
-    fig, axes = plt.subplots(2, columns, figsize=(3.6 * columns, 5.4), sharex=True, squeeze=False)
-    for ax, (measure, name) in zip(axes.ravel(), measures.items(), strict=False):
-        for freeze, part in runs.groupby("freeze", sort=False):
-            color = FREEZE_COLORS.get(freeze, "#000000")
-            mean = part.groupby("learning_rate")[measure].mean()
-            ax.plot(mean.index, mean, color=color, label=freeze)
+    fig, axes, lowest = panels(len(measures), 3.6, 2.7)
+    for ax, (measure, name) in zip(axes, measures.items(), strict=True):
+        for freeze, color, part in colored(runs, "freeze"):
+            ax.plot(part.groupby("learning_rate")[measure].mean(), color=color, label=freeze)
             ax.scatter(part["learning_rate"], part[measure], color=color, s=14)
         ax.set(xscale="log", title=name)
-    for ax in axes[-1]:
+    for ax in lowest:
         ax.set_xlabel("learning rate")
-    axes[0, 0].legend(title="frozen")
-    fig.suptitle(title, x=0.01, ha="left")
-    return fig
+    axes[0].legend(title="frozen")
+    return titled(fig, title)
 
 
-def scatter_runs(runs, x, y, label, xlabel, ylabel, title):
+@drawing
+def scatter_runs(
+    runs: pd.DataFrame, x: str, y: str, label: str, xlabel: str, ylabel: str, title: str
+) -> Figure:
     """One dot a run, coloured by what was frozen, labelled with a setting.
 
     Parameters
@@ -88,18 +82,14 @@ def scatter_runs(runs, x, y, label, xlabel, ylabel, title):
     -------
     matplotlib.figure.Figure
     """
-    fig, ax = plt.subplots(figsize=(6, 4.5))
-    for freeze, part in runs.groupby("freeze", sort=False):
-        ax.scatter(part[x], part[y], s=26, label=freeze, color=FREEZE_COLORS.get(freeze, "#000000"))
-    for _, row in runs.iterrows():
-        ax.annotate(row[label], (row[x], row[y]), xytext=(4, 3), fontsize=7,
-                    textcoords="offset points")  # fmt: skip
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    ax.legend(title="frozen")
-    return fig
+    parts = colored(runs, "freeze")
+    return _scatter(parts, x, y, label, "frozen", xlabel=xlabel, ylabel=ylabel, title=title)
 
 
-def scatter_languages(table, x, y, xlabel, ylabel, title):
+@drawing
+def scatter_languages(
+    table: pd.DataFrame, x: str, y: str, xlabel: str, ylabel: str, title: str
+) -> Figure:
     """One dot a language, labelled, coloured by its resource band (figure i).
 
     Parameters
@@ -112,14 +102,18 @@ def scatter_languages(table, x, y, xlabel, ylabel, title):
     -------
     matplotlib.figure.Figure
     """
-    bands = table["language"].map(language_table(list(table["language"]))["resource_band"])
+    table = with_languages(table[["language", x, y]]).assign(code=table["language"].str[:3])
+    parts = colored(table, "resource_band", BAND_COLORS)
+    return _scatter(parts, x, y, "code", "resources", xlabel=xlabel, ylabel=ylabel, title=title)
+
+
+def _scatter(parts, x, y, label, legend, **titles):
+    """Dots in the colour of each part, with their labels."""
     fig, ax = plt.subplots(figsize=(6, 4.5))
-    for band in [band for band in BAND_COLORS if band in set(bands)]:
-        part = table[bands == band]
-        ax.scatter(part[x], part[y], color=BAND_COLORS[band], label=band, s=22)
-    for _, row in table.iterrows():
-        ax.annotate(row["language"][:3], (row[x], row[y]), xytext=(3, 3), fontsize=7,
-                    textcoords="offset points")  # fmt: skip
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    ax.legend(title="resources")
+    for name, color, part in parts:
+        ax.scatter(part[x], part[y], color=color, label=name, s=24)
+        for text, *place in zip(part[label], part[x], part[y], strict=True):
+            ax.annotate(text, place, xytext=(3, 3), fontsize=7, textcoords="offset points")
+    ax.set(**titles)
+    ax.legend(title=legend)
     return fig

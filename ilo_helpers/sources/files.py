@@ -1,6 +1,8 @@
 """Parallel texts of your own: folders and tables."""
 
 import csv
+from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -9,7 +11,7 @@ from .flores import read_layout
 from .texts import Text, check_there, read_lines, undecodable
 
 
-def read_path(path, languages, split):
+def read_path(path: Path, languages: Sequence[str] | None, split: str | None) -> Text | None:
     """A folder in FLORES' layout, a folder of ``<code>.txt``, or a wide table.
 
     Parameters

@@ -1,6 +1,7 @@
 """FLORES-200, from a local copy or the hub."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..languages import language_table
@@ -15,7 +16,7 @@ LICENCE = "CC BY-SA 4.0 (NLLB Team, Meta AI; FLORES+: Open Language Data Initiat
 
 
 @CORPORA.add("flores200")
-def read_flores200(languages, split):
+def read_flores200(languages: Sequence[str] | None, split: str | None) -> Text:
     """The folder named by ``$FLORES_DIR``; otherwise the hub's ``facebook/flores``."""
     if folder := os.environ.get("FLORES_DIR"):
         return read_layout(Path(folder), languages, split)
@@ -23,18 +24,18 @@ def read_flores200(languages, split):
 
 
 @CORPORA.add("facebook/flores")
-def read_facebook(languages, split):
+def read_facebook(languages: Sequence[str] | None, split: str | None) -> Text:
     """The hub's ``facebook/flores``."""
     return _read_hub("facebook/flores", languages, split)
 
 
 @CORPORA.add("openlanguagedata/flores_plus")
-def read_flores_plus(languages, split):
+def read_flores_plus(languages: Sequence[str] | None, split: str | None) -> Text:
     """The hub's ``openlanguagedata/flores_plus``, which is gated."""
     return _read_hub("openlanguagedata/flores_plus", languages, split)
 
 
-def read_layout(root, languages, split):
+def read_layout(root: Path, languages: Sequence[str] | None, split: str | None) -> Text:
     """A folder in the official layout, ``<root>/<split>/<code>.<split>``."""
     split = split or "dev"
     folder = root / split

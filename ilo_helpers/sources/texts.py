@@ -1,6 +1,8 @@
 """What a corpus is read into, and the table of corpora known by name."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..keep.registry import Registry
 from ..languages import nearest_code
@@ -35,7 +37,7 @@ class Text:
     ids: list[str] | None = None
 
 
-def check_there(name, wanted, there):
+def check_there(name: str, wanted: Sequence[str], there: Collection[str]) -> None:
     """Raise ValueError, naming the nearest one there is, for a language a source lacks."""
     for code in wanted:
         if code not in there:
@@ -48,8 +50,8 @@ def check_there(name, wanted, there):
             )
 
 
-def read_lines(name, path):
-    """Lines of a UTF-8 file; only ``\\n`` ends a line, as in the corpora's own tools."""
+def read_lines(name: str, path: Path) -> list[str]:
+    r"""Lines of a UTF-8 file; only ``\n`` ends a line, as in the corpora's own tools."""
     try:
         lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
@@ -59,7 +61,7 @@ def read_lines(name, path):
     return [line.removesuffix("\r") for line in lines]
 
 
-def undecodable(name, path, error):
+def undecodable(name: str, path: Path, error: UnicodeDecodeError) -> ValueError:
     """The ValueError that says which line of a file is not UTF-8, and how to mend it."""
     # pandas counts from its own buffer: find the place in the file itself
     data = path.read_bytes()

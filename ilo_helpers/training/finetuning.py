@@ -4,67 +4,79 @@ The ILO paper's second half. Its training data, tasks, learning rate and epochs 
 us: what is here is our design.
 """
 
-import contextlib
-import hashlib
+import functools
 import json
+import math
 import os
 import re
 import shutil
 import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from tqdm import tqdm
 
+from ..arithmetic import fast_matmul
+from ..keep.digest import settings_digest
 from ..keep.paths import data_dir, slug
+from ..keep.recipes import RECIPES
 from ..models import LanguageModel, find_blocks, load_model, no_progress_bar
-from .objectives import Learner, label_words
+from .objectives import answer_losses, causal_model, collate, encode, encode_answers, label_words
+from .tasks import check_languages
+
+if TYPE_CHECKING:
+    import torch
+
+#: Items of one step.
+BATCH = 16
+#: A checkpoint (weights and optimizer, of Gemma 3 270M 3 GB) is written after so many seconds:
+#: what a killed run loses at most.
+CHECKPOINT_SECONDS = 300
 
 
 def fine_tune(
-    model,
-    task,
-    language="eng_Latn",
-    freeze="none",
-    objective="label-as-text",
-    seed=0,
-    learning_rate=5e-5,
-    epochs=3,
-    batch_size=16,
-    layer=None,
-    words=None,
-):
+    model: str | os.PathLike | LanguageModel,
+    task: pd.DataFrame,
+    language: str = "eng_Latn",
+    freeze: str = "none",
+    seed: int = 0,
+    learning_rate: float = 5e-5,
+    epochs: int = 3,
+    words: dict[str, str] | None = None,
+) -> Path:
     """Train a model on a task in one language.
 
-    The optimizer is AdamW (weight decay 0.01, 10% warm-up, then linear decay to zero, gradients
-    clipped at norm 1). A run is kept under a name made from all its settings: asked for again,
-    it is not trained again, and one that was killed goes on from its last epoch.
+    The model reads a text and a cue, and is to say the label's word; the loss is on the word
+    only. The optimizer is AdamW (weight decay 0.01, 10% warm-up, then linear decay to zero,
+    gradients clipped at norm 1), 16 items a step. A run is kept under a name made from all its
+    settings: asked for again, it is not trained again, and one that was killed goes on from its
+    last checkpoint (at most 5 minutes back).
 
     Parameters
     ----------
-    model : str or LanguageModel
+    model : str, path or LanguageModel
+        A causal language model.
     task : pandas.DataFrame
         As :func:`load_task` returns it; ``train`` is trained on, ``dev`` gives the loss curve.
-    language : str or list of str
-        Trained on. Of a list, each item is taken in one of the languages, drawn at random: the
+    language : str
+        Trained on. Of several, joined by ``+``, each item is taken in one, drawn at random: the
         same number of items and steps as for one language.
     freeze : str
         ``"none"``; ``"first-8"``, the paper's: token embeddings, the first 8 blocks,
         final norm and head stay as they are; ``"last-8"``, its mirror image: the last 8
         blocks stay instead of the first; ``"lora"``: adapters of rank 8 on all blocks' linear
         maps (peft), merged at the end.
-    objective : str
-        ``"label-as-text"`` (causal language models): the text, a cue, and the label's word, loss
-        on the word only; or ``"head"``: a linear head on the mean-pooled states of ``layer``.
     seed : int
-        Of the order of the items, a new head, and dropout.
+        Of the order of the items, and dropout.
     learning_rate : float
         At its greatest.
-    epochs, batch_size : int
-    layer : int, optional
-        Of the ``"head"`` objective; default the last.
+    epochs : int
     words : dict, optional
-        Cue and label words, ``{"cue": …, label: …}``; default ``tasks.WORDS`` of the language
-        (English for a mixture).
+        Cue and label words, ``{"cue": …, label: …}``; default those of the task, or
+        ``tasks.WORDS``, of the language (English for a mixture).
 
     Returns
     -------
@@ -75,54 +87,61 @@ def fine_tune(
     Raises
     ------
     ValueError
-        For a language, label or split the task lacks, an unknown objective or ``freeze``.
+        For a language, label or split the task lacks, or an unknown ``freeze``.
     """
-    lm = model if isinstance(model, LanguageModel) else load_model(model)
-    languages = [language] if isinstance(language, str) else list(language)
-    for code in languages:
-        if code not in set(task["language"]):
-            there = ", ".join(task["language"].unique())
-            raise ValueError(
-                f"task {task.attrs['name']!r} has no language {code}; there are {there}"
-            )
-    words = label_words(task, languages, objective, words)
+    lm = load_model(model)
+    check_languages(task.attrs["name"], task, language.split("+"))
+    words = label_words(task, language, words)
+    splits = {split: _items(task, language, split, seed) for split in ("train", "dev")}
     settings = {
-        "model": lm.name, "revision": lm.attrs["revision"], "task": task.attrs["name"],
-        "task_fingerprint": task.attrs["fingerprint"], "language": "+".join(languages),
-        "freeze": freeze, "objective": objective, "seed": seed, "learning_rate": learning_rate,
-        "epochs": epochs, "batch_size": batch_size, "layer": layer, "words": words,
-        "dtype": lm.dtype, "device": lm.device,
+        **lm.attrs, "peft": version("peft"), "recipe": RECIPES["finetuned"],
+        "task": task.attrs["name"], "items": settings_digest(splits), "words": words,
+        "language": language, "freeze": freeze, "seed": seed, "learning_rate": learning_rate,
+        "epochs": epochs, "batch": BATCH,
     }  # fmt: skip
-    folder = data_dir("models", "finetuned") / _run_name(settings)
+    short = [slug(settings[name])[:40] for name in ("model", "task", "language", "freeze")]
+    folder = data_dir("finetuned") / "--".join([*short, f"seed{seed}", settings_digest(settings)])
     if (folder / "run.json").exists():
         return folder
-    splits = {split: _items(task, languages, split, seed) for split in ("train", "dev")}
-    learner = Learner(lm, objective, sorted(words), words, layer, seed)
-    trained, total = freeze_parameters(learner.network, lm.layers, freeze)
-    print(f"{folder.name}: {len(splits['train'])} items, training {trained:,} of {total:,} "
-          "parameters", flush=True)  # fmt: skip
-    history = _train(learner, splits, folder, lm, seed, learning_rate, epochs, batch_size)
-    _save(learner, folder, settings | {"trained_parameters": trained}, history)
+    network = freeze_parameters(causal_model(lm), lm.layers, freeze, seed)
+    sizes = [(each.numel(), each.requires_grad) for each in network.parameters()]
+    trained = settings["trained_parameters"] = sum(n for n, moves in sizes if moves)
+    print(f"{folder.name}: {len(splits['train'])} items, training {trained:,} of "
+          f"{sum(n for n, _ in sizes):,} parameters", flush=True)  # fmt: skip
+    answers = encode_answers(lm, words)
+    data = {
+        split: [(encode(lm, words, text), answers[label]) for text, label in items]
+        for split, items in splits.items()
+    }
+    work = folder.with_name(f"{folder.name}.part")
+    work.mkdir(exist_ok=True)
+    history = _train(lm, network, data, work, seed, learning_rate, epochs)
+    _save(lm, network, work / "final", settings, history)
+    os.rename(work / "final", folder)
+    shutil.rmtree(work)
     return folder
 
 
-def freeze_parameters(network, layers, freeze):
+def freeze_parameters(
+    network: "torch.nn.Module", layers: int, freeze: str, seed: int = 0
+) -> "torch.nn.Module":
     """Leave only some parameters to be trained.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Any layout whose blocks :func:`find_blocks` finds; a part called ``classifier`` is a new
-        head and always trained.
+        Any layout whose blocks :func:`find_blocks` finds; changed in place.
     layers : int
         Number of blocks.
     freeze : str
-        As in :func:`fine_tune`; ``"lora"`` leaves this to peft.
+        As in :func:`fine_tune`.
+    seed : int
+        Of new adapters.
 
     Returns
     -------
-    tuple of int
-        Parameters trained, and all.
+    torch.nn.Module
+        The network; for ``"lora"`` in peft's wrapping.
 
     Raises
     ------
@@ -130,6 +149,12 @@ def freeze_parameters(network, layers, freeze):
         For an unknown kind, or a number of blocks that leaves none or all of them.
     """
     match = re.fullmatch(r"(first|last)-(\d+)", freeze)
+    if freeze == "lora":
+        from peft import LoraConfig, get_peft_model
+        from transformers import set_seed
+
+        set_seed(seed)
+        return get_peft_model(network, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"))
     if match:
         n = int(match[2])
         if not 1 <= n < layers:
@@ -138,141 +163,77 @@ def freeze_parameters(network, layers, freeze):
         network.requires_grad_(False)
         for block in blocks[n:] if match[1] == "first" else blocks[:-n]:
             block.requires_grad_(True)
-    elif freeze == "lora":
-        _add_adapters(network, layers)
     elif freeze != "none":
         raise ValueError(
             f"freeze {freeze!r}: choose 'none', 'first-8', 'last-8' (or another number) or 'lora'"
         )
-    if hasattr(network, "classifier"):
-        network.classifier.requires_grad_(True)
-    sizes = [(p.numel(), p.requires_grad) for p in network.parameters()]
-    return sum(n for n, trained in sizes if trained), sum(n for n, _ in sizes)
+    return network
 
 
-# -- settings ----------------------------------------------------------------------------
-
-
-def _run_name(settings):
-    short = [settings[name] for name in ("model", "task", "language", "objective", "freeze")]
-    text = json.dumps(settings, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-    return "--".join([*(slug(part)[:40] for part in short), f"seed{settings['seed']}", digest])
-
-
-def _items(task, languages, split, seed):
+def _items(task, language, split, seed):
     """(text, label) of a split; of several languages, each item in one drawn at random."""
-    rows = task[(task["split"] == split) & task["language"].isin(languages)]
+    codes = language.split("+")
+    rows = task[(task["split"] == split) & task["language"].isin(codes)]
     if rows.empty:
-        raise ValueError(
-            f"task {task.attrs['name']!r}: split {split!r} is empty in {', '.join(languages)}"
-        )
-    if len(languages) > 1:
+        raise ValueError(f"task {task.attrs['name']!r}: split {split!r} is empty in {language}")
+    if len(codes) > 1:
         rows = rows.sample(frac=1, random_state=seed).drop_duplicates("id").sort_values("id")
     return list(zip(rows["text"], rows["label"], strict=True))
-
-
-def _add_adapters(network, layers):
-    """Low-rank adapters on every linear map of the blocks; all else is frozen."""
-    import torch
-    from peft import LoraConfig, inject_adapter_in_model
-
-    blocks = find_blocks(network, layers)
-    names = {
-        path.split(".")[-1]
-        for path, module in blocks.named_modules()
-        if isinstance(module, torch.nn.Linear)
-    }
-    config = LoraConfig(r=8, lora_alpha=16, target_modules=sorted(names))
-    inject_adapter_in_model(config, network)
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_("lora_" in name)
 
 
 # -- training ----------------------------------------------------------------------------
 
 
-def _train(learner, splits, folder, lm, seed, learning_rate, epochs, batch_size):
+def _train(lm, network, data, work, seed, learning_rate, epochs):
     """Train in place with transformers' Trainer; returns its log as a table."""
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
-    from transformers.trainer_utils import get_last_checkpoint
 
-    class Bar(TrainerCallback):
-        """A plain progress bar with the loss: transformers' own prints a line a step."""
+    steps = tqdm(total=epochs * math.ceil(len(data["train"]) / BATCH), unit="step", file=sys.stdout)
 
-        def on_train_begin(self, args, state, control, **kwargs):
-            self.bar = tqdm(total=state.max_steps, unit="step", file=sys.stdout, mininterval=1)
-            self.bar.update(state.global_step)
+    class Watch(TrainerCallback):
+        """A plain progress bar (transformers' own prints a line a step), and checkpoints."""
+
+        saved = time.monotonic()
 
         def on_log(self, args, state, control, logs=None, **kwargs):
             if "loss" in logs:
-                self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}", refresh=False)
-                self.bar.update()
-
-        def on_train_end(self, args, state, control, **kwargs):
-            self.bar.close()
+                steps.set_postfix_str(f"loss {float(logs['loss']):.3f}", refresh=False)
+                steps.update(state.global_step - steps.n)
+            if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
+                self.saved, control.should_save = time.monotonic(), True
 
     class AnswerTrainer(Trainer):
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-            loss = learner.loss(model, inputs)
+            loss = answer_losses(model, inputs).sum() / (inputs["labels"] >= 0).sum()
             return (loss, {}) if return_outputs else loss
 
-    work = folder.with_suffix(".part")
-    work.mkdir(parents=True, exist_ok=True)
     options = TrainingArguments(
         output_dir=str(work), seed=seed, data_seed=seed, num_train_epochs=epochs,
-        learning_rate=learning_rate, per_device_train_batch_size=batch_size,
-        per_device_eval_batch_size=batch_size, weight_decay=0.01, warmup_steps=0.1,
+        learning_rate=learning_rate, per_device_train_batch_size=BATCH,
+        per_device_eval_batch_size=BATCH, weight_decay=0.01, warmup_steps=0.1,
         lr_scheduler_type="linear", max_grad_norm=1.0, logging_steps=1, eval_strategy="epoch",
-        save_strategy="epoch", save_total_limit=1, prediction_loss_only=True, report_to="none",
+        save_strategy="no", save_total_limit=1, prediction_loss_only=True, report_to="none",
         remove_unused_columns=False, label_names=["labels"], use_cpu=lm.device == "cpu",
         dataloader_pin_memory=False, disable_tqdm=True,
     )  # fmt: skip
-    data = {
-        split: [learner.encode(text, label) for text, label in items]
-        for split, items in splits.items()
-    }
     trainer = AnswerTrainer(
-        model=learner.network, args=options, data_collator=learner.collate,
-        train_dataset=data["train"], eval_dataset=data["dev"],
+        model=network, args=options, data_collator=functools.partial(collate, lm),
+        train_dataset=data["train"], eval_dataset=data["dev"], callbacks=[Watch()],
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Bar)
-    with no_progress_bar():  # of every checkpoint written
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)))
+    # of a checkpoint this file is written last: one without it was being written at the kill
+    whole = sorted(work.glob("checkpoint-*/trainer_state.json"), key=os.path.getmtime)
+    with no_progress_bar(), fast_matmul(lm.attrs["matmul"]), steps:
+        trainer.train(resume_from_checkpoint=str(whole[-1].parent) if whole else None)
     history = pd.DataFrame(trainer.state.log_history)
     return history.reindex(columns=["step", "epoch", "learning_rate", "loss", "eval_loss"])
 
 
-def _save(learner, folder, settings, history):
-    """Write the trained model under a temporary name, then give it its own."""
-    from safetensors.torch import save_model as save_weights
-
-    work = folder.with_suffix(".part")
-    final = work / "final"
-    network = _merge_adapters(learner.network)
-    body = network.body if learner.objective == "head" else network
+def _save(lm, network, folder, settings, history):
+    if settings["freeze"] == "lora":  # fold the adapters in: a plain model is left
+        network = network.merge_and_unload()
     with no_progress_bar():
-        body.save_pretrained(final)
-    learner.lm.tokenizer.save_pretrained(final)
-    if learner.objective == "head":
-        (final / "head").mkdir()
-        save_weights(network.classifier, str(final / "head" / "head.safetensors"))
-    history.to_csv(final / "loss.csv", index=False)
-    (final / "run.json").write_text(json.dumps(settings, indent=1) + "\n")
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder)
-    os.rename(final, folder)
-    shutil.rmtree(work)
-
-
-def _merge_adapters(network):
-    """Fold peft's adapters into the weights they adapt, so that a plain model is left."""
-    from peft.tuners.lora import LoraLayer
-
-    for path, module in list(network.named_modules()):
-        if isinstance(module, LoraLayer):
-            module.merge()
-            parent, _, name = path.rpartition(".")
-            setattr(network.get_submodule(parent), name, module.get_base_layer())
-    return network
+        network.save_pretrained(folder)
+    lm.tokenizer.save_pretrained(folder)
+    history.to_csv(folder / "loss.csv", index=False)
+    (folder / "run.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")

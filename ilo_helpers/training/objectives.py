@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,50 +80,136 @@ def causal_model(lm: LanguageModel) -> "torch.nn.Module":
     return network.to(lm.device).eval()
 
 
-class Learner:
-    """A network, and how texts and labels become its input, loss and scores.
+def encode(lm: LanguageModel, words: dict[str, str], text: str) -> list[int]:
+    """Token ids of a text and its cue."""
+    tokenizer = lm.tokenizer
+    prompt = tokenizer(f"{text}\n{words['cue']}:")["input_ids"]
+    # an encoder's or mT5's closing token would stand between cue and answer
+    if tokenizer.eos_token_id is not None and prompt[-1] == tokenizer.eos_token_id:
+        prompt = prompt[:-1]
+    return prompt
+
+
+def encode_answers(lm: LanguageModel, words: dict[str, str]) -> dict[str, list[int]]:
+    """Token ids of every label's word, as it stands after the cue."""
+    return {
+        label: lm.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
+        for label, word in words.items()
+        if label != "cue"
+    }
+
+
+def collate(lm: LanguageModel, pairs: Sequence[tuple[list[int], list[int]]]) -> dict:
+    """A batch of prompts and answers, padded on the left: the answers end together.
 
     Parameters
     ----------
     lm : LanguageModel
-    words : dict
-        As :func:`label_words` gives them; their order is that of the scores' columns.
+    pairs : list of (list of int, list of int)
+        Token ids of a prompt and of the answer that is looked at.
+
+    Returns
+    -------
+    dict of torch.Tensor
+        A network's input, int64 (pair, token), and labels, int64 (pair, token of the longest
+        answer), -100 where there is none. An answer's last token is only a label.
     """
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    def __init__(self, lm: LanguageModel, words: dict[str, str]):
-        self.lm, self.cue, self.network = lm, words["cue"], causal_model(lm)
-        self.answers = {
-            label: lm.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
-            for label, word in words.items()
-            if label != "cue"
-        }
+    def left(rows, filler):
+        tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
+        return pad_sequence(tensors, True, filler, "left").to(lm.device)
 
-    def prompt(self, text: str) -> list[int]:
-        """Token ids of a text and its cue."""
-        tokenizer = self.lm.tokenizer
-        prompt = tokenizer(f"{text}\n{self.cue}:")["input_ids"]
-        # an encoder's or mT5's closing token would stand between cue and answer
-        if tokenizer.eos_token_id is not None and prompt[-1] == tokenizer.eos_token_id:
-            prompt = prompt[:-1]
-        return prompt
+    rows = [prompt + answer[:-1] for prompt, answer in pairs]
+    mask = left([[1] * len(row) for row in rows], 0)
+    return {
+        "input_ids": left(rows, lm.tokenizer.pad_token_id),
+        "attention_mask": mask,
+        "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
+        "labels": left([answer for _, answer in pairs], -100),
+    }
 
-    def collate(self, pairs: Sequence[tuple[list[int], list[int]]]) -> dict[str, "torch.Tensor"]:
-        """A batch of prompts and answers, padded on the left: the answers end together.
 
-        An answer's last token is only a label: nothing comes after it.
-        """
-        import torch
+def answer_losses(network: "torch.nn.Module", batch: dict) -> "torch.Tensor":
+    """Cross-entropy of every token of the answers; logits are made only for these.
 
-        rows = [prompt + answer[:-1] for prompt, answer in pairs]
-        longest = max(map(len, rows))
-        ids = torch.full((len(rows), longest), self.lm.tokenizer.pad_token_id)
-        mask = torch.zeros_like(ids)
-        labels = torch.full((len(rows), max(len(answer) for _, answer in pairs)), -100)
-        for row, (tokens, (_, answer)) in enumerate(zip(rows, pairs, strict=True)):
-            ids[row, longest - len(tokens) :], mask[row, longest - len(tokens) :] = (
-                torch.tensor(tokens),
-                1,
-            )
-            labels[row, labels.shape[1] - len(answer) :] = torch.tensor(answer)
-        place = (mask.cumsum(1) - 1).clamp(min=0)
-        return {"input_ids": ids, "attention_mask": mask, "position_ids": place, "labels": labels}
+    Parameters
+    ----------
+    network : torch.nn.Module
+    batch : dict of torch.Tensor
+        As :func:`collate` gives it.
+
+    Returns
+    -------
+    torch.Tensor
+        float32 (pair, token), in nats; 0 where the label is -100.
+    """
+    from torch.nn.functional import cross_entropy
+
+    labels = batch["labels"]
+    logits = _logits(network, batch).flatten(0, 1)
+    return cross_entropy(logits, labels.flatten(), reduction="none").view_as(labels)
+
+
+def _logits(network, batch):
+    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
+    return network(**inputs, logits_to_keep=batch["labels"].shape[1]).logits.float()
+
+
+def label_scores(
+    lm: LanguageModel, network: "torch.nn.Module", words: dict[str, str], texts: Sequence[str]
+) -> np.ndarray:
+    """How much a network prefers each label.
+
+    Parameters
+    ----------
+    lm : LanguageModel
+    network : torch.nn.Module
+        As :func:`causal_model` returns it.
+    words : dict
+        As :func:`label_words` gives them.
+    texts : list of str
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (text, label): log-probability of the label's word after the text and the cue, up
+        to a constant a text. Labels in the order of ``words``.
+    """
+    import torch
+
+    prompts = [encode(lm, words, text) for text in texts]
+    answers = list(encode_answers(lm, words).values())
+    first = [answer[0] for answer in answers]
+    told_apart = len(set(first)) == len(first)  # by their first token: one pass for all
+    scores = np.empty((len(texts), len(answers)))
+    batches = list(length_batches([len(prompt) for prompt in prompts], EVALUATION_TOKENS))
+    with torch.inference_mode(), fast_matmul(lm.attrs["matmul"]), contextlib.ExitStack() as stack:
+        if told_apart:
+            stack.enter_context(_logits_of(network, first))
+        for batch in tqdm(batches, "answers", unit="batch", file=sys.stdout, leave=False):
+            chosen = [prompts[i] for i in batch]
+            if told_apart:
+                asked = collate(lm, [(prompt, first[:1]) for prompt in chosen])
+                scores[batch] = _logits(network, asked)[:, 0].cpu()
+                continue
+            for label, answer in enumerate(answers):
+                asked = collate(lm, [(prompt, answer) for prompt in chosen])
+                scores[batch, label] = -answer_losses(network, asked).sum(1).cpu()
+    return scores
+
+
+@contextlib.contextmanager
+def _logits_of(network, tokens):
+    """Let the head give the logits of these tokens alone: the vocabulary is wide."""
+    import torch
+
+    head = network.get_output_embeddings()
+    few = torch.nn.Linear(head.in_features, len(tokens), bias=head.bias is not None)
+    few.load_state_dict({name: each[tokens] for name, each in head.state_dict().items()})
+    network.set_output_embeddings(few.to(head.weight))
+    try:
+        yield
+    finally:
+        network.set_output_embeddings(head)

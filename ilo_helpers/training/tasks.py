@@ -145,7 +145,7 @@ def same_as_english(task: pd.DataFrame) -> pd.Series:
 
 
 @TASKS.add("cldr")
-def read_cldr(_languages):
+def read_cldr(_languages: Sequence[str] | None) -> tuple[pd.DataFrame, dict[str, str]]:
     """Items that all languages have, whichever are asked for, split by item."""
     names = {code: cldr_names(code) for code in language_table().index if code not in CLDR_LACKS}
     items = set.intersection(*map(set, names.values()))
@@ -179,7 +179,7 @@ def _ambiguous(texts, items):
 
 
 @TASKS.add("sib200")
-def read_sib200(languages):
+def read_sib200(languages: Sequence[str] | None) -> tuple[pd.DataFrame, dict[str, str]]:
     """From the hub, which calls the dev split "validation"."""
     from datasets import load_dataset
 

@@ -189,8 +189,7 @@ def alignment_scores(
     languages = acts.language.values.tolist()
     pivot = _check_pivot(pivot, languages)
     values = []
-    one = acts.sizes["layer"] == 1
-    bar = {"unit": "layer", "file": sys.stdout, "mininterval": 1, "disable": one}
+    bar = {"unit": "layer", "file": sys.stdout, "mininterval": 1, "disable": len(acts) == 1}
     for at in tqdm(acts, "alignment", **bar):
         at = at.load()
         _check_vectors(at)

@@ -33,17 +33,13 @@ def expected_scores(sentences: int, languages: int, k: int = 5, tau: int = 3) ->
         other languages met in n lists drawn independently; ilo: harmonic mean of the two.
     """
     lists = comb(sentences * languages - 1, k)
-    # ways[d][j]: to draw j sentences that are of d other languages, language by language
-    ways = {0: [comb(sentences - 1, j) for j in range(k + 1)]}
-    one = [0] + [comb(sentences, j) for j in range(1, k + 1)]
-    for _ in range(languages - 1):
-        grown = {d: list(row) for d, row in ways.items()}
-        for d, row in ways.items():
-            into = grown.setdefault(d + 1, [0] * (k + 1))
-            for j in range(1, k + 1):
-                into[j] += sum(row[j - i] * one[i] for i in range(1, j + 1))
-        ways = {d: row for d, row in grown.items() if d <= k}
-    bridge = sum(row[k] for d, row in ways.items() if d >= tau) / lists
+    # lists that meet exactly d others: of all from those d and one's own, less what misses some
+    bridging = sum(
+        comb(languages - 1, d) * (-1) ** (d - j) * comb(d, j) * comb(sentences * (j + 1) - 1, k)
+        for d in range(tau, k + 1)
+        for j in range(d + 1)
+    )
+    bridge = bridging / lists
     missed = comb(sentences * (languages - 1) - 1, k) / lists  # one language, by one list
     reach = 1 - missed**sentences
     return {"bridge": bridge, "reach": reach, "ilo": float(hmean([bridge, reach]))}
@@ -76,7 +72,8 @@ def permutation_null(
     rows = []
     for layer in neighbors.layer.values:
         index = neighbors["index"].sel(layer=layer).values[..., :k].reshape(-1, k)
-        values = np.array([_mean_ilo(index, each, languages, tau) for each in shuffled])
+        parts = np.array([_parts(index, each, languages, tau) for each in shuffled])
+        values = hmean(parts, axis=1).mean(axis=1)
         observed, null = values[0], values[1:]
         low, high = np.quantile(null, [0.025, 0.975])
         p = (1 + (null <= observed).sum()) / (draws + 1)
@@ -85,15 +82,15 @@ def permutation_null(
     return pd.DataFrame(rows, columns=["layer", "ilo", "null", "low", "high", "p", "adjusted"])
 
 
-def _mean_ilo(index, labels, languages, tau):
-    """Mean ILO over languages of one layer's lists, given each sentence's language."""
+def _parts(index, labels, languages, tau):
+    """Bridge and reach by language of one layer's lists, given each sentence's language."""
     met = labels[index]
     new = new_languages(met, labels)
     bridge = np.bincount(labels, new.sum(axis=1) >= tau, languages) / np.bincount(labels)
-    row, place = np.nonzero(new)
     seen = np.zeros((languages, languages), bool)
+    row, place = np.nonzero(new)
     seen[labels[row], met[row, place]] = True
-    return hmean([bridge, seen.sum(1) / (languages - 1)]).mean()
+    return bridge, seen.sum(axis=1) / (languages - 1)
 
 
 def subsample_scores(

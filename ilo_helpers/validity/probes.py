@@ -36,8 +36,7 @@ def task_corpus(task: pd.DataFrame) -> pd.DataFrame:
             f"task {task.attrs['name']!r}: {language} lacks item "
             f"{corpus.index[corpus[language].isna()][0]!r}; every language must have every item"
         )
-    corpus.index.name = "sentence"
-    corpus.columns.name = None
+    corpus = corpus.rename_axis(index="sentence", columns=None)
     corpus.attrs = dict(task.attrs)
     return corpus
 

@@ -53,13 +53,9 @@ def _scaled(rows):
 
 
 def separability(
-    rows: np.ndarray,
-    labels: np.ndarray | pd.Series,
-    minimum: int = 500,
-    most: int = 2000,
-    seed: int = 150,
-    only: Collection[str] | None = None,
-) -> pd.DataFrame:
+    rows: np.ndarray, labels: np.ndarray | pd.Series, minimum: int = 500, most: int = 2000,
+    seed: int = 150, only: Collection[str] | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """How well a linear classifier tells each label from the rest.
 
     Logistic regression with scikit-learn's defaults; as many tokens of the rest, drawn at
@@ -99,7 +95,7 @@ def separability(
 
     rows, labels = np.asarray(rows), np.asarray(labels)
     counts = pd.Series(labels).value_counts()
-    enough = counts[counts >= minimum].index
+    enough = counts.index[counts >= minimum]
     if len(enough) < 2:
         raise ValueError(
             f"separability: {len(enough)} of {len(counts)} labels have {minimum} tokens or more, "
@@ -111,19 +107,16 @@ def separability(
         own, rest = np.flatnonzero(labels == label), np.flatnonzero(labels != label)
         size = min(len(own), len(rest), most)
         chosen = np.concatenate([rng.choice(part, size, replace=False) for part in (own, rest)])
+        x, y = rows[chosen], labels[chosen] == label
         # a fold a thread: within products this small threads only wait for each other
         with threadpool_limits(1), parallel_config("threading", n_jobs=-1):
-            accuracy = cross_val_score(
-                LogisticRegression(), rows[chosen], labels[chosen] == label, cv=FOLDS
-            )
+            accuracy = cross_val_score(LogisticRegression(), x, y, cv=FOLDS)
         table.append((label, len(own), size, accuracy.mean(), accuracy.std(ddof=1)))
-    columns = ["label", "tokens", "used", "accuracy", "sd"]
-    return pd.DataFrame(table, columns=columns).sort_values(
-        "accuracy", ascending=False, ignore_index=True
-    )
+    found = pd.DataFrame(table, columns=["label", "tokens", "used", "accuracy", "sd"])
+    return found.sort_values("accuracy", ascending=False, ignore_index=True)
 
 
-def token_neighbors(embeddings: xr.DataArray, ids: np.ndarray, k: int) -> xr.Dataset:
+def token_neighbors(embeddings: xr.DataArray, ids: np.ndarray, k: int) -> pd.DataFrame:
     """The k tokens nearest to some tokens by cosine; exact.
 
     Parameters
@@ -137,9 +130,9 @@ def token_neighbors(embeddings: xr.DataArray, ids: np.ndarray, k: int) -> xr.Dat
 
     Returns
     -------
-    xarray.Dataset
-        Dimensions id (sorted, each once) and neighbor, nearest first, never the token itself:
-        ``index``, the neighbour's id, and ``distance``, cosine distance, float32.
+    pandas.DataFrame
+        Ids: a row a token wanted (index ``id``, sorted, each once), columns 0 to k: itself, then
+        its neighbours, nearest first.
 
     Raises
     ------
@@ -150,68 +143,48 @@ def token_neighbors(embeddings: xr.DataArray, ids: np.ndarray, k: int) -> xr.Dat
     places = pd.Index(known).get_indexer(ids)
     if (places < 0).any():
         raise ValueError(f"no token has the id {ids[places < 0][0]}; ids go up to {known.max()}")
-    index, distance = knn(embeddings.values, k, rows=places, progress="nearest tokens")
-    return xr.Dataset(
-        {"index": (("id", "neighbor"), known[index]), "distance": (("id", "neighbor"), distance)},
-        {"id": ids},
-    )
+    index, _ = knn(embeddings.values, k, rows=places, progress="nearest tokens")
+    return pd.DataFrame(known[np.column_stack([places, index])], pd.Index(ids, name="id"))
 
 
-def _lists(neighbors, count, itself=True):
-    """Ids of each token's first ``count`` neighbours, the token itself the first if it counts."""
-    index = neighbors["index"].values
-    if itself:
-        index = np.column_stack([neighbors["id"].values, index])
-    if index.shape[1] < count:
-        raise ValueError(f"{count} neighbours wanted, the lists have {index.shape[1]}")
-    return index[:, :count]
-
-
-def category_diversity(
-    neighbors: xr.Dataset, categories: pd.Series, count: int = 50, itself: bool = True
-) -> pd.Series:
-    """Number of distinct categories among each token's neighbours.
+def category_diversity(lists: pd.DataFrame, categories: pd.Series) -> pd.Series:
+    """Number of distinct categories in each token's list of neighbours.
 
     Source: Hyperpolyglot paper, figure 5, whose published counts take the token itself for one
     of its 50 neighbours.
 
     Parameters
     ----------
-    neighbors : xarray.Dataset
-        Of :func:`token_neighbors`.
+    lists : pandas.DataFrame
+        Of :func:`token_neighbors`, its columns 0 to 49 as in the paper.
     categories : pandas.Series
         Category by id.
-    count : int
-    itself : bool
 
     Returns
     -------
     pandas.Series
-        int, by id; 1 to ``count``.
+        int, by id; 1 to the length of a list.
     """
-    codes, _ = pd.factorize(categories.loc[_lists(neighbors, count, itself).ravel()])
-    codes = np.sort(codes.reshape(-1, count), axis=1)
-    distinct = 1 + (np.diff(codes, axis=1) > 0).sum(1)
-    return pd.Series(distinct, pd.Index(neighbors["id"].values, name="id"), name="categories")
+    found = categories.loc[lists.to_numpy().ravel()].to_numpy(object).reshape(lists.shape)
+    return pd.DataFrame(found, lists.index).nunique(axis=1).rename("categories")
 
 
-def neighbor_composition(
-    neighbors: xr.Dataset, categories: pd.Series, count: int = 50
-) -> pd.DataFrame:
+def neighbor_composition(lists: pd.DataFrame, categories: pd.Series) -> pd.DataFrame:
     """Mean number of neighbours of each category, by the category of the token.
 
-    The token itself is its first neighbour. Source: Hyperpolyglot paper, figure 6. Parameters as
-    in :func:`category_diversity`.
+    Source: Hyperpolyglot paper, figure 6. Parameters as in :func:`category_diversity`.
 
     Returns
     -------
     pandas.DataFrame
-        A row a category of tokens, a column a category of neighbours; rows sum to ``count``.
+        A row a category of tokens, a column a category of neighbours; rows sum to the length of
+        a list.
     """
-    found = categories.loc[_lists(neighbors, count).ravel()].values
-    source = np.repeat(categories.loc[neighbors["id"].values].values, count)
-    table = pd.crosstab(source, found, rownames=["source"], colnames=["neighbor"])
-    return table.div(table.sum(axis=1), axis=0) * count
+    length = lists.shape[1]
+    source = np.repeat(categories.loc[lists.index].values, length)
+    found = categories.loc[lists.to_numpy().ravel()].values
+    names = {"rownames": ["source"], "colnames": ["neighbor"]}
+    return pd.crosstab(source, found, normalize="index", **names) * length
 
 
 def shared_rows(

@@ -1,5 +1,6 @@
 """Names and their translations, from CLDR: do token embeddings find the one from the other?"""
 
+import itertools
 import os
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ from scipy.special import gammaln
 from ..keep.paths import PACKAGE
 from ..languages import language_table
 from ..sources.cldr import CLDR_LACKS, cldr_names
-from .tokens import MARK, find_pieces
+from .tokens import MARK
 
 KINDS = ("territory", "language", "currency")
 #: Ranks up to which a translation counts as found.
@@ -41,21 +42,15 @@ def load_lexicon(languages: Sequence[str] | None = None) -> pd.DataFrame:
     chosen = [code for code in there if languages is None or code in languages]
     if len(chosen) < 2:
         raise ValueError(f"a lexicon needs two languages; CLDR has names in {', '.join(there)}")
-    columns = {
-        code: {"/".join(key): name for key, name in cldr_names(code).items() if key[0] in KINDS}
-        for code in chosen
-    }
-    return pd.DataFrame(columns).fillna("").sort_index().rename_axis("item")
+    names = pd.DataFrame({code: pd.Series(cldr_names(code)) for code in chosen}).loc[list(KINDS)]
+    names.index = names.index.map("/".join)
+    return names.fillna("").sort_index().rename_axis("item")
 
 
 def translation_retrieval(
-    lexicon: pd.DataFrame,
-    pieces: pd.DataFrame,
-    rows: xr.DataArray,
-    single: bool = False,
-    spelling: pd.Series | None = None,
-    pool: int = 20,
-) -> pd.DataFrame:
+    lexicon: pd.DataFrame, pieces: pd.DataFrame, rows: xr.DataArray, single: bool = False,
+    spelling: pd.Series | None = None, pool: int = 20,
+) -> pd.DataFrame:  # fmt: skip
     """How often a name's translation is among the names nearest to it in another language.
 
     A name is the mean of its tokens' rows; nearest is by cosine among the names of the other
@@ -86,41 +81,33 @@ def translation_retrieval(
     -------
     pandas.DataFrame
         source, target (FLORES codes), their scripts, names (asked about), ``p@1``, ``p@5`` and
-        ``p@10`` (0 to 1; by chance n / pool); pairs with fewer than ``pool`` names are left out, and
-        ``attrs["pairs_left_out"]`` counts them.
+        ``p@10`` (0 to 1; by chance n / pool), a row a pair; pairs with fewer than ``pool`` names
+        are left out.
     """
     vectors = {code: _means(rows, pieces[code]) for code in lexicon}
     folded = lexicon.apply(lambda names: names.str.casefold())
-    length = pieces.map(len)
-    usable = (length == 1) if single else (length > 0)
+    once = folded.apply(lambda names: ~names.duplicated(keep=False))
+    usable = pieces.map(len) == 1 if single else pieces.map(len) > 0
     if spelling is not None:
         plain = spelling.str.replace(MARK, "").str.casefold().to_dict()
-        sets = pieces.map(lambda ids: frozenset(plain[place] for place in ids)).to_dict("list")
-    else:
-        sets = pieces.map(frozenset).to_dict("list")
-    once = {code: ~names.duplicated(keep=False).to_numpy() for code, names in folded.items()}
+        pieces = pieces.map(lambda ids: [plain[place] for place in ids])
+    sets = pieces.map(frozenset)
     script = language_table(list(lexicon))["script"]
-    table, left_out = [], 0
-    for source in lexicon:
-        for target in lexicon.columns.drop(source):
-            asked = usable[source] & usable[target] & (folded[source] != folded[target])
-            places = np.flatnonzero(asked.to_numpy() & once[target])
-            if single or spelling is not None:
-                apart = map(frozenset.isdisjoint, sets[source], sets[target])
-                places = places[np.fromiter(apart, bool, len(lexicon))[places]]
-            if len(places) < pool:
-                left_out += 1
-                continue
-            score = vectors[source][places] @ vectors[target][places].T
-            rank = (score >= np.diag(score)[:, None]).sum(1)  # 1: nothing else as near
-            table.append(
-                {"source": source, "target": target, "source_script": script[source],
-                 "target_script": script[target], "names": len(places)}
-                | _expected_precision(rank, pool)
-            )  # fmt: skip
-    found = pd.DataFrame(table)
-    found.attrs["pairs_left_out"] = left_out
-    return found
+    table = []
+    for source, target in itertools.permutations(lexicon, 2):
+        asked = usable[source] & usable[target] & once[target] & (folded[source] != folded[target])
+        if single or spelling is not None:
+            apart = map(frozenset.isdisjoint, sets[source], sets[target])
+            asked &= np.fromiter(apart, bool, len(lexicon))
+        places = np.flatnonzero(asked)
+        if len(places) < pool:
+            continue
+        score = vectors[source][places] @ vectors[target][places].T
+        rank = (score >= np.diag(score)[:, None]).sum(1)  # 1: nothing else as near
+        told = (source, target, *script[[source, target]], len(places))
+        table.append((*told, *_expected_precision(rank, pool)))
+    columns = ["source", "target", "source_script", "target_script", "names"]
+    return pd.DataFrame(table, columns=columns + [f"p@{n}" for n in RANKS])
 
 
 def _expected_precision(rank, pool):
@@ -131,7 +118,7 @@ def _expected_precision(rank, pool):
     # hypergeometric, by logarithms: scipy.stats' takes minutes for so many
     ways = _log_choose(nearer, met) + _log_choose(others - nearer, drawn - met)
     chance = np.exp(ways - _log_choose(others, drawn)).cumsum(axis=1).mean(axis=0)
-    return {f"p@{n}": chance[n - 1] for n in RANKS}
+    return chance[np.array(RANKS) - 1]
 
 
 def _log_choose(n, k):
@@ -167,17 +154,13 @@ def gloss(pieces: Sequence[str], own: str | os.PathLike | None = None) -> pd.Dat
         language and gloss (str), a row a piece; empty where not known. A name that several
         languages spell alike is tagged with the first, in the paper's order.
     """
-    columns = ["piece", "language", "gloss"]
     lexicon = load_lexicon()
     names = lexicon.melt(var_name="language", value_name="piece", ignore_index=False)
     names["language"] = names["language"].map(language_table(list(lexicon))["name"])
     names["gloss"] = lexicon["eng_Latn"].loc[names.index].values
     files = [path for path in (own, PACKAGE / "vocabulary" / "glosses.csv") if path]
-    known = pd.concat(
-        [pd.read_csv(path, dtype=str, keep_default_na=False)[columns] for path in files]
-        + [names.loc[names["piece"] != "", columns]]
-    )
-    known.index = known.pop("piece").str.casefold()
-    known = known[~known.index.duplicated()]
+    tables = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in files]
+    known = pd.concat([*tables, names[names["piece"] != ""]])
+    known = known.set_index(known["piece"].str.casefold())[["language", "gloss"]]
     wanted = [piece.replace(MARK, "").casefold() for piece in pieces]
-    return known.reindex(wanted, fill_value="").reset_index(drop=True)
+    return known[~known.index.duplicated()].reindex(wanted, fill_value="").reset_index(drop=True)

@@ -50,36 +50,33 @@ def load_token_embeddings(model: str | os.PathLike | LanguageModel) -> xr.DataAr
     """
     lm = load_model(model)
     matrix = _read_matrix(lm)
-    vocabulary = sorted(lm.tokenizer.get_vocab().items(), key=lambda item: item[1])
-    ids = np.array([place for _, place in vocabulary])
+    ids = pd.Series(lm.tokenizer.get_vocab()).sort_values()
     if ids.max() >= len(matrix):
         raise ValueError(
             f"model {lm.name!r}: its tokenizer has ids up to {ids.max()}, its token-embedding "
             f"matrix {len(matrix)} rows; tokenizer and weights are not of one model"
         )
     attrs = lm.attrs | {"padded_rows": len(matrix) - len(ids)}
-    coords = {"token": [token for token, _ in vocabulary], "id": ("token", ids)}
-    return xr.DataArray(matrix[ids], coords, ("token", "hidden"), attrs=attrs)
+    coords = {"token": ids.index.values, "id": ("token", ids.values)}
+    return xr.DataArray(matrix[ids.values], coords, ("token", "hidden"), attrs=attrs)
 
 
 def _read_matrix(lm):
     """The matrix as float32 numpy, from its own tensor if it can be had alone."""
     from safetensors import safe_open
 
-    found = _find_tensor(lm)
-    if found:
+    if found := _find_tensor(lm):
         file, key = found
         with safe_open(file, "pt") as tensors:
             return tensors.get_tensor(key).float().numpy()
+    body = lm.model
     try:
-        embeddings = lm.model.get_input_embeddings()
-    except NotImplementedError:  # transformers' word for a model that reads no tokens
-        embeddings = None
-    if getattr(embeddings, "weight", None) is None:
+        matrix = body.get_input_embeddings().weight
+    except (NotImplementedError, AttributeError):  # a model that reads no tokens
         raise ValueError(
             f"model {lm.name!r} ({lm.attrs['architecture']}) has no token-embedding matrix"
-        )
-    return embeddings.weight.detach().float().cpu().numpy()
+        ) from None
+    return matrix.detach().float().cpu().numpy()
 
 
 def _find_tensor(lm):
@@ -87,12 +84,8 @@ def _find_tensor(lm):
     from safetensors import safe_open
     from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, cached_file
 
-    def fetch(name):
-        place, commit = lm.source["pretrained_model_name_or_path"], lm.source.get("revision")
-        return cached_file(
-            place, name, revision=commit, _raise_exceptions_for_missing_entries=False
-        )
-
+    how = {"revision": lm.source.get("revision"), "_raise_exceptions_for_missing_entries": False}
+    fetch = functools.partial(cached_file, lm.source["pretrained_model_name_or_path"], **how)
     file_of = {}
     if index := fetch(SAFE_WEIGHTS_INDEX_NAME):
         file_of = json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"]
@@ -128,11 +121,10 @@ def token_categories(tokenizer: "PreTrainedTokenizerBase", parity: bool = True) 
         every tokenizer, so that vocabularies can be compared; empty where the bytes are not
         text) and category (``UNDECODABLE`` there).
     """
-    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     decode = _byte_decoder(tokenizer)
     special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
     rows = []
-    for token, place in vocabulary:
+    for token, place in pd.Series(tokenizer.get_vocab()).sort_values().items():
         text = token if token in special else decode(token)
         if not text:
             category = "UNDECODABLE"
@@ -155,26 +147,19 @@ def _byte_decoder(tokenizer):
     decoder = tokenizer.backend_tokenizer.decoder
     if decoder is None or '"ByteLevel"' not in decoder.__getstate__().decode():
         return lambda token: token
-    byte_level = decoders.ByteLevel()
-
-    def decode(token):
-        text = byte_level.decode([token])
-        return "" if "\ufffd" in text else text
-
-    return decode
+    decode = decoders.ByteLevel().decode
+    return lambda token: "" if "\ufffd" in (text := decode([token])) else text
 
 
 def _category(text):
-    counts = collections.Counter(map(_character_category, text))
-    return counts.most_common(1)[0][0]  # of a tie, the first met
+    """The most common category of its characters; of a tie, the first met."""
+    return collections.Counter(map(_character_category, text)).most_common(1)[0][0]
 
 
 @functools.cache
 def _character_category(character):
     kind = unicodedata.category(character)
-    if kind.startswith("L"):
-        return unicodedata.name(character, "UNNAMED").split()[0]
-    return kind[0]
+    return unicodedata.name(character, "UNNAMED").split()[0] if kind.startswith("L") else kind[0]
 
 
 def vocabulary_overlap(categories: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -194,13 +179,13 @@ def vocabulary_overlap(categories: dict[str, pd.DataFrame]) -> pd.DataFrame:
         known to us: the smaller or the larger share can be had from (a, b) and (b, a).
     """
     category_of = {
-        name: {p: c for p, c in zip(table["piece"], table["category"], strict=True) if p}
+        name: table[table["piece"] != ""].drop_duplicates("piece").set_index("piece")["category"]
         for name, table in categories.items()
     }
     rows = []
     for (a, of_a), (b, of_b) in itertools.product(category_of.items(), repeat=2):
-        both = of_a.keys() & of_b.keys()
-        non_latin = sum(of_a[piece] != "LATIN" for piece in both) / max(1, len(both))
+        both = of_a[of_a.index.isin(of_b.index)]
+        non_latin = (both != "LATIN").sum() / max(1, len(both))
         rows.append((a, b, len(both), len(both) / len(of_a), non_latin))
     return pd.DataFrame(rows, columns=["a", "b", "shared", "share", "non_latin"])
 
@@ -261,10 +246,8 @@ def find_pieces(tokenizer: "PreTrainedTokenizerBase", words: Iterable[str]) -> l
     list of list of int
         Ids for each word; one id: the word is a token. Empty for an empty word.
     """
-    marks = {
-        place for place in map(tokenizer.convert_tokens_to_ids, (MARK, "Ġ"))
-        if place not in (None, tokenizer.unk_token_id)
-    }  # fmt: skip
+    marks = {tokenizer.convert_tokens_to_ids(mark) for mark in (MARK, "Ġ")}
+    marks -= {None, tokenizer.unk_token_id}
 
     def encode(texts):
         found = tokenizer(texts, add_special_tokens=False)["input_ids"]

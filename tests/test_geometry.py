@@ -4,8 +4,8 @@ import pytest
 import xarray as xr
 
 from ilo_helpers import load_model
-from ilo_helpers.neighbors import knn
-from ilo_helpers.token_geometry import (
+from ilo_helpers._knn import knn
+from ilo_helpers.vocabulary.geometry import (
     by_frequency,
     canonical_correlations,
     category_diversity,
@@ -16,7 +16,7 @@ from ilo_helpers.token_geometry import (
     token_neighbors,
     unit_rows,
 )
-from ilo_helpers.tokens import load_token_embeddings
+from ilo_helpers.vocabulary.tokens import load_token_embeddings
 
 
 def embeddings_of(values, ids=None):
@@ -57,19 +57,23 @@ def test_separability_of_planted_labels():
     assert (alike["accuracy"] - 0.5).abs().max() < 0.1  # 600 rows: sd of guessing is 0.02
     with pytest.raises(ValueError, match="0 of 3 labels have 500 tokens or more"):
         separability(rows, labels)
+    one = separability(rows, labels, minimum=100, most=200, only=["mixed", "elsewhere"])
+    assert one.to_dict("records") == [{"label": "mixed", **found.loc["mixed"]}]
 
 
 def test_token_neighbours_are_named_by_id():
     values = np.random.default_rng(0).normal(size=(40, 5))
     ids = np.arange(40) * 3 + 7  # a vocabulary with gaps
-    found = token_neighbors(embeddings_of(values, ids), ids=[10, 7, 10], k=4)
-    assert found["id"].values.tolist() == [7, 10]
-    np.testing.assert_array_equal(found["index"], ids[knn(values.astype("f4"), 4)[0][:2]])
-    assert token_neighbors(embeddings_of(values, ids), k=1).sizes["id"] == 40
+    found = token_neighbors(embeddings_of(values, ids), [10, 7, 10], k=4)
+    assert found.index.tolist() == found[0].tolist() == [7, 10]  # the token itself comes first
+    nearest, _ = knn(values.astype("f4"), 4)
+    np.testing.assert_array_equal(found.loc[:, 1:], ids[nearest[:2]])
+    assert token_neighbors(embeddings_of(values, ids), ids, k=1).shape == (40, 2)
     with pytest.raises(ValueError, match="no token has the id 8"):
-        token_neighbors(embeddings_of(values, ids), ids=[7, 8])
+        token_neighbors(embeddings_of(values, ids), [7, 8], k=4)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("model", ["gemma-3-270m", "multilingual-e5-small"])
 def test_real_neighbours_are_those_of_a_float64_brute_force(model):
     embeddings = load_token_embeddings(load_model(model))
@@ -77,30 +81,24 @@ def test_real_neighbours_are_those_of_a_float64_brute_force(model):
     found = token_neighbors(embeddings, ids, k=100)
     unit = embeddings.values.astype(np.float64)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    places = np.searchsorted(embeddings["id"].values, found["id"].values)
+    places = np.searchsorted(embeddings["id"].values, found.index)
     cosine = unit[places] @ unit.T
     cosine[np.arange(8), places] = -np.inf
     nearest = np.argsort(-cosine, axis=1, kind="stable")[:, :100]
-    np.testing.assert_array_equal(found["index"], embeddings["id"].values[nearest])
+    np.testing.assert_array_equal(found.loc[:, 1:], embeddings["id"].values[nearest])
+    _, distance = knn(embeddings.values, 100, rows=places)
     best = np.take_along_axis(cosine, nearest, 1)
-    np.testing.assert_allclose(found["distance"], 1 - best, atol=1e-6)
-
-
-def lists(index, ids):
-    index = np.asarray(index)
-    return xr.Dataset({"index": (("id", "neighbor"), index)}, {"id": ids})
+    np.testing.assert_allclose(distance, 1 - best, atol=1e-6)
 
 
 def test_diversity_and_composition_count_the_token_itself_or_not():
     categories = pd.Series(["LATIN", "LATIN", "CJK", "THAI", "N"], index=[0, 1, 2, 3, 9])
-    near = lists([[1, 2, 3], [0, 9, 1]], [0, 2])
-    assert category_diversity(near, categories, 3).tolist() == [2, 3]  # 0 1 2 and 2 0 9
-    assert category_diversity(near, categories, 3, itself=False).tolist() == [3, 2]
-    found = neighbor_composition(near, categories, 3)
+    near = pd.DataFrame([[0, 1, 2, 3], [2, 0, 9, 1]], index=[0, 2])
+    assert category_diversity(near.loc[:, :2], categories).tolist() == [2, 3]  # 0 1 2 and 2 0 9
+    assert category_diversity(near.loc[:, 1:], categories).tolist() == [3, 2]
+    found = neighbor_composition(near.loc[:, :2], categories)
     assert found.loc["LATIN"].to_dict() == {"CJK": 1, "LATIN": 2, "N": 0}
     assert found.loc["CJK"].to_dict() == {"CJK": 1, "LATIN": 1, "N": 1}
-    with pytest.raises(ValueError, match="5 neighbours wanted, the lists have 4"):
-        category_diversity(near, categories, 5)
 
 
 def test_shared_rows_compare_text_and_keep_order():
@@ -131,13 +129,18 @@ def test_shared_neighbours_of_equal_turned_and_unrelated_tables():
 
 
 def test_parts_by_frequency():
-    counts = pd.Series({10: 100, 11: 90, 12: 5, 13: 4, 14: 3, 99: 1})
-    values = pd.Series({10: 2.0, 11: 4.0, 12: 1.0, 13: 3.0, 14: 5.0, 7: 1000.0})
-    found = by_frequency(counts, values, parts=2)  # 99 and 7 are in one table only
-    assert found["tokens"].tolist() == [3, 2] and found["mean"].tolist() == [7 / 3, 4]
-    assert found[["least", "greatest"]].to_numpy().tolist() == [[5, 100], [3, 4]]
-    with pytest.raises(ValueError, match="5 tokens are fewer than 10 parts"):
-        by_frequency(counts, values)
+    counts = pd.Series({10: 100, 11: 90} | {12 + i: 9 - i for i in range(9)} | {99: 1})
+    values = pd.Series({10: 2.0, 11: 4.0} | {12 + i: float(i) for i in range(9)} | {7: 1000.0})
+    found = by_frequency(counts, values)  # 99 and 7 are in one table only: 11 tokens
+    assert found["part"].tolist() == list(range(1, 11))
+    assert found["tokens"].tolist() == [2] + [1] * 9
+    assert found["mean"].tolist() == [3, *range(9)]
+    assert found.loc[0, "sd"] == pytest.approx(2**0.5)
+    assert found[["least", "greatest"]].to_numpy().tolist() == [[90, 100]] + [
+        [9 - i, 9 - i] for i in range(9)
+    ]
+    with pytest.raises(ValueError, match="9 tokens cannot be cut into 10 parts"):
+        by_frequency(counts, values[2:])
 
 
 def test_canonical_correlations_in_closed_form():

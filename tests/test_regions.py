@@ -5,18 +5,18 @@ import xarray as xr
 from conftest import world
 
 from ilo_helpers import ilo_scores, nearest_neighbors
-from ilo_helpers.fragments import (
+from ilo_helpers.ilo import bridges
+from ilo_helpers.neighbors import neighbor_kinds
+from ilo_helpers.regions.fragments import (
+    _graph,
     describe_fragments,
     describe_shared,
     find_fragments,
-    group_agreement,
-    language_rates,
-    neighbor_graph,
-    remove_offsets,
-    shared_region,
-    structure_by_layer,
+    fragment_together,
 )
-from ilo_helpers.ilo import neighbor_kinds
+from ilo_helpers.regions.offsets import controls, remove_offsets
+from ilo_helpers.regions.rates import group_agreement, language_rates
+from ilo_helpers.regions.structure import structure_by_layer
 
 CODES = ["eng_Latn", "deu_Latn", "rus_Cyrl", "ukr_Cyrl"]
 
@@ -28,7 +28,7 @@ def lists(index, languages):
         "layer": [0], "language": languages, "sentence": [f"s{i}" for i in range(index.shape[2])],
         "neighbor": range(index.shape[3]),
     }  # fmt: skip
-    return xr.Dataset({"index": (tuple(coords), index)}, coords)
+    return xr.Dataset({"index": (tuple(coords), index)}, coords, {"metric": "euclidean"})
 
 
 def rows_of_points(*starts):
@@ -54,7 +54,7 @@ def test_three_blobs_are_three_fragments_and_a_bridge_joins_two():
 def test_the_shared_region_is_bridge_and_is_taken_out():
     # language 0: sentence 0 is near one of each other language, sentence 1 near its own
     near = lists([[[2, 4], [0, 2]], [[3, 0], [2, 0]], [[5, 0], [4, 0]]], CODES[:3])
-    shared = shared_region(near, k=2, tau=2)
+    shared = bridges(near, k=2, tau=2)
     assert shared.values.tolist() == [[[True, False], [False, False], [False, False]]]
     scores = ilo_scores(near, k=2, tau=2)
     np.testing.assert_allclose(shared.mean("sentence").values.ravel(), scores["bridge"])
@@ -81,9 +81,9 @@ def test_the_shared_region_in_pieces():
 
 def test_mutual_links_are_those_that_go_both_ways():
     near = lists([[[1], [2]], [[1], [0]]], CODES[:2])
-    graph = neighbor_graph(near, 0, k=1).toarray()
+    graph = _graph(near, 0, k=1).toarray()
     assert np.argwhere(graph).tolist() == [[0, 1], [1, 2], [2, 1], [3, 0]]
-    mutual = neighbor_graph(near, 0, k=1, mutual=True).toarray()
+    mutual = _graph(near, 0, k=1, mutual=True).toarray()
     assert np.argwhere(mutual).tolist() == [[1, 2], [2, 1]]
     crowds = lists([[[1], [0], [0]], [[4], [3], [4]]], CODES[:2])
     either, both = (find_fragments(crowds, 0, 1, 1, mutual) for mutual in (False, True))
@@ -107,6 +107,20 @@ def test_planted_communities_are_found_where_components_see_one():
         find_fragments(near, 0, 8, 1, method="kmeans")
 
 
+def test_languages_that_fragment_together():
+    languages = [code for code in CODES[:3] for _ in range(4)]
+    fragment = [1, 1, 2, 2, 1, 2, 2, 2, 3, 3, 3, 0]
+    members = pd.DataFrame({"language": languages, "fragment": fragment})
+    pairs = fragment_together(members).set_index(["a", "b"])
+    # deu, eng: half and a quarter in 1, half and three quarters in 2; nobody meets Russian
+    assert pairs["common"].to_dict() == {
+        ("deu_Latn", "eng_Latn"): 0.75, ("deu_Latn", "rus_Cyrl"): 0, ("eng_Latn", "rus_Cyrl"): 0,
+    }  # fmt: skip
+    assert pairs["one_family"].tolist() == [True, False, False]
+    everybody_shared = members.assign(fragment=0)
+    assert len(fragment_together(everybody_shared)) == 0
+
+
 def test_rates_in_closed_form_and_under_uniform_mixing():
     near = lists([[[1, 2], [0, 3]], [[0, 1], [2, 0]]], CODES[:2])
     rates = language_rates(near, k=2)
@@ -127,8 +141,10 @@ def test_agreement_with_families_planted_and_not():
         np.stack([values, np.ones((7, 7))]), {"layer": [0, 1], "language": codes},
         ("layer", "language", "neighbor_language"),
     )  # fmt: skip
-    found = group_agreement(ratio, ("family", "region")).set_index("layer")
-    assert set(found["group"]) == {"family"}  # all seven are of one region: nothing to compare
+    found = group_agreement(ratio).set_index("layer")
+    # all seven are of one region: nothing to compare
+    assert set(found["group"]) == {"family", "script"}
+    found = found[found["group"] == "family"]
     assert found.loc[0, ["within", "across"]].tolist() == [3, 1]
     # exact: of the 140 ways to split 3, 3, 1, one (the planted) is as extreme
     assert found.loc[0, "p"] < 0.02 and found.loc[1, "p"] == 1
@@ -149,6 +165,33 @@ def test_planted_offsets_are_removed_completely():
     assert (kinds[0]["own"] == 1).all() and (kinds[1]["translation"] == 1).all()
     assert (kinds[1][["own", "other"]] == 0).all(axis=None)
     assert "mean of each language" in remove_offsets(acts).attrs["removed"]
+
+
+def test_controls_take_one_mean_at_a_time():
+    rng = np.random.default_rng(0)
+    values = 5 + rng.normal(size=(2, 3, 5, 4)) + rng.normal(size=(2, 3, 1, 4))
+    moved = {name: each.values for name, each in controls(world(values, CODES[:3])).items()}
+    each = np.stack([[points.mean(0) for points in layer] for layer in values])[:, :, None]
+    of_all = values.reshape(2, 15, 1, 4).mean(1)[:, None]
+    np.testing.assert_array_equal(moved["as it is"], values)
+    np.testing.assert_allclose(moved["one mean for all"], values - of_all)
+    np.testing.assert_allclose(moved["mean of each language"], values - each)
+    kept = moved["offsets only, common mean kept"]
+    np.testing.assert_allclose(kept, values - each + of_all)
+    np.testing.assert_allclose(kept.mean((1, 2)), values.mean((1, 2)))
+    even, odd = values[:, :, ::2], values[:, :, 1::2]
+    halves = moved["mean of its other half"]
+    np.testing.assert_allclose(halves[:, :, ::2], even - odd.mean(2, keepdims=True))
+    np.testing.assert_allclose(halves[:, :, 1::2], odd - even.mean(2, keepdims=True))
+    # what a constant offset does, all that take it away undo; one mean for all does not
+    apart = world(values + 1e3 * rng.normal(size=(1, 3, 1, 4)), CODES[:3])
+    near = {name: nearest_neighbors(each, 2, "euclidean", keep=False)["index"]
+            for name, each in controls(apart).items()}  # fmt: skip
+    before = nearest_neighbors(world(values - each), 2, "euclidean", keep=False)["index"]
+    np.testing.assert_array_equal(near["mean of each language"], before)
+    np.testing.assert_array_equal(near["offsets only, common mean kept"], before)
+    np.testing.assert_array_equal(near["one mean for all"], near["as it is"])
+    assert (before.values != near["as it is"].values).any()
 
 
 def test_leading_directions_are_removed_whichever_side_is_longer():
@@ -200,7 +243,6 @@ def test_structure_of_known_clouds():
     flat[0, 0, 0] = flat[0, 1, 0]  # a sentence twice
     acts = world(flat @ np.linalg.qr(rng.normal(size=(20, 20)))[0], CODES)
     near = nearest_neighbors(acts, k=5, metric="euclidean")
-    near.attrs["metric"] = "euclidean"
     found = structure_by_layer(acts, near, k=5, tau=3).iloc[0]
     assert found["intrinsic_dimension"] == pytest.approx(3, abs=0.3) and found["duplicates"] == 2
     unit = acts.values[0].reshape(-1, 20)
@@ -218,7 +260,8 @@ def test_no_links_between_languages_and_one_sentence_a_language():
     near = nearest_neighbors(rows_of_points(0, 50, 100), k=3, metric="euclidean")
     rates = language_rates(near, k=3)
     np.testing.assert_array_equal(rates["rate"][0], np.eye(3))
-    agreement = group_agreement(rates["ratio"], ("script",))
+    agreement = group_agreement(rates["ratio"])
+    agreement = agreement[agreement["group"] == "script"]
     assert agreement[["within", "across"]].to_numpy().tolist() == [[0, 0]]
     assert agreement["p"].tolist() == [1]
     single = world(np.random.default_rng(0).normal(size=(1, 4, 1, 5)), CODES)
