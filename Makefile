@@ -36,7 +36,9 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 
 quick: lint
-	$(BIN)/python -m pytest -m "not real"
+	$(BIN)/codespell
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m "not real"
 
 test: lint
 	$(BIN)/python -m pytest

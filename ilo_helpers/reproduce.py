@@ -191,14 +191,8 @@ def _parser():
 
 def _reader(parameter):
     """How a word of the command line becomes a value, by the parameter's type or default."""
-    kind = parameter["inferred_type_name"]
     default = ast.literal_eval(parameter["default"])
-    kind = type(default).__name__ if default is not None else kind
-    readers: dict[str, Callable] = {
-        "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__,
-        "list": lambda word: word.replace(",", " ").split(),
-    }  # fmt: skip
-
+    kind = parameter["inferred_type_name"] if default is None else type(default).__name__
     readers: dict[str, Callable] = {
         "int": int, "float": float, "bool": ast.literal_eval,
         "list": lambda word: word.replace(",", " ").split(),

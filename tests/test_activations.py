@@ -1,15 +1,14 @@
-import contextlib
-import multiprocessing
 import signal
+import subprocess
+import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import ARCHITECTURES, table
+from conftest import ARCHITECTURES, CORPUS, table
 
-from ilo_helpers import activations, extract_activations, load_model
+from ilo_helpers import activations, extract_activations, load_corpus, load_model
 from ilo_helpers.activations import (
     POOLINGS,
     mean_of_all,
@@ -89,14 +88,14 @@ def test_labels_attributes_and_laziness(tiny, small, data):
 
 
 def test_settings_never_share_a_store(tiny, small, data):
-    lm = load_model(tiny("llama"))
-    both = extract_activations(lm, small, pooling=["mean", "last"])
+    lm, corpus = load_model(tiny("llama")), small.iloc[:2, :2]
+    both = extract_activations(lm, corpus, pooling=["mean", "last"])
     assert not np.allclose(both["mean"], both["last"])
-    extract_activations(lm, small, bos=False)
-    extract_activations(lm, small, batch_tokens=100)
-    extract_activations(load_model(tiny("llama"), dtype="bfloat16"), small)
-    extract_activations(load_model(tiny("gemma3")), small)
-    extract_activations(lm, small.iloc[:, ::-1].pipe(lambda c: table(c.to_dict("list"))))
+    extract_activations(lm, corpus, bos=False)
+    extract_activations(lm, corpus, batch_tokens=100)
+    extract_activations(load_model(tiny("llama"), dtype="bfloat16"), corpus)
+    extract_activations(load_model(tiny("gemma3")), corpus)
+    extract_activations(lm, corpus.iloc[:, ::-1].pipe(lambda c: table(c.to_dict("list"))))
     assert len(list((data / "activations").iterdir())) == 7
 
 
@@ -190,27 +189,19 @@ def test_pooling_without_first(tiny):
     assert pooling_without_first(lm) == "mean_no_first"
 
 
-class Run:
-    """Another process that extracts the activations of a corpus; pauses before each language."""
-
-    def __init__(self, folder, corpus, log, pause):
-        self.log = log
-        self.process = multiprocessing.get_context("fork").Process(
-            target=self._extract, args=(folder, corpus, pause)
-        )
-        self.process.start()
-
-    def _extract(self, folder, corpus, pause):
-        torch.set_num_threads(1)  # threads do not survive the fork
-        pool, languages = activations.pool_sentences, iter(corpus)
-
-        def slow(*args):
-            pause(next(languages))
-            return pool(*args)
-
-        activations.pool_sentences = slow
-        with self.log.open("w") as file, contextlib.redirect_stdout(file):
-            extract_activations(folder, corpus)
+#: Extracts two poolings, slowly; never gets beyond the second language of the second.
+SCRIPT = """
+import sys, time
+from ilo_helpers import activations, extract_activations, load_corpus
+pool, calls = activations.pool_sentences, []
+def slow(*args):
+    calls.append(1)
+    time.sleep(0.3 if len(calls) < 9 else 600)
+    return pool(*args)
+activations.pool_sentences = slow
+for pooling in ("mean", "last"):
+    extract_activations(sys.argv[1], load_corpus(sys.argv[2], sentences=8), pooling)
+"""
 
 
 def wait_for(condition, seconds=90):
@@ -220,29 +211,32 @@ def wait_for(condition, seconds=90):
         time.sleep(0.01)
 
 
-def test_killed_run_redoes_only_the_language_in_flight(tiny, small, data, monkeypatch, tmp_path):
-    folder = tiny("llama")
-    whole = extract_activations(folder, small, store=tmp_path / "uninterrupted")
-    third = list(small)[2]
-    run = Run(folder, small, tmp_path / "log", lambda code: time.sleep(600 * (code == third)))
-
-    def done():
-        return list((data / "activations").glob("*/language-*.json"))
-
-    wait_for(lambda: len(done()) >= 2)
-    run.process.kill()
-    run.process.join()
-    assert run.process.exitcode == -signal.SIGKILL
-    complete = {path.stem.removeprefix("language-") for path in done()}
-    assert 2 <= len(complete) < 6
-    computed = []
-    pool = activations.pool_sentences
+def test_two_processes_at_once_and_one_that_is_killed(
+    tiny, data, monkeypatch, capsys, tmp_path, request
+):
+    folder, corpus = tiny("llama"), load_corpus(CORPUS, sentences=8)
+    alone = extract_activations(folder, corpus, ["mean", "last"], store=tmp_path / "alone")
+    computed, pool = [], activations.pool_sentences
     monkeypatch.setattr(
         activations, "pool_sentences", lambda *args: computed.append(args) or pool(*args)
     )
-    resumed = extract_activations(folder, small)
-    assert len(computed) == 6 - len(complete)
-    np.testing.assert_array_equal(resumed.values, whole.values)
+
+    def done(pooling):
+        return list((data / "activations").glob(f"*--{pooling}--*/language-*.json"))
+
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, folder, CORPUS])
+    request.addfinalizer(process.kill)
+    wait_for(lambda: done("mean"))
+    waited = extract_activations(folder, corpus)
+    assert "another process is writing" in capsys.readouterr().out and computed == []
+    np.testing.assert_array_equal(waited.values, alone["mean"].values)
+    wait_for(lambda: len(done("last")) >= 2)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert len(done("last")) == 2
+    resumed = extract_activations(folder, corpus, "last")
+    assert len(computed) == 4  # only the language in flight, and those after it
+    np.testing.assert_array_equal(resumed.values, alone["last"].values)
 
 
 @pytest.mark.parametrize("damage", ["cut", "edited", "gone"])
@@ -265,15 +259,3 @@ def test_damaged_chunk_is_found_and_its_language_done_again(damage, tiny, small,
         again = extract_activations(tiny("llama"), small)
     assert len(computed) == 1
     np.testing.assert_array_equal(again.values, whole.values)
-
-
-def test_two_processes_at_once(tiny, small, data, tmp_path):
-    folder = tiny("llama")
-    both = [Run(folder, small, tmp_path / name, lambda _: time.sleep(0.1)) for name in "ab"]
-    for run in both:
-        run.process.join()
-    assert [run.process.exitcode for run in both] == [0, 0]
-    assert "another process is writing" in "".join(run.log.read_text() for run in both)
-    acts = extract_activations(folder, small)
-    fresh = extract_activations(folder, small, store=Path(data) / "fresh")
-    np.testing.assert_array_equal(acts.values, fresh.values)

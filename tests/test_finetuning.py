@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import table
+from transformers import AutoModelForCausalLM
 
 from ilo_helpers import extract_activations, load_model
 from ilo_helpers.training import evaluation, finetuning, objectives
@@ -188,6 +189,28 @@ def test_loss_is_that_of_the_answer_alone(tiny):
         alone = [-log[len(prompt) + i - 1, token].item() for i, token in enumerate(answer)]
         assert (row[: -len(answer)] == 0).all()
         np.testing.assert_allclose(row[-len(answer) :].tolist(), alone, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma3"])
+@pytest.mark.parametrize("freeze", ["none", "first-1"])
+def test_gradients_are_those_of_the_plain_network(freeze, kind, tiny):
+    """The short cuts for a wide head, frozen or tied to the token table, change no gradient."""
+    lm = load_model(tiny(kind))
+    pairs = [([5, 6, 7], [8, 9]), ([5, 10], [11])]
+    network = freeze_parameters(objectives.causal_model(lm), 3, freeze)
+    objectives.answer_losses(network, objectives.collate(lm, pairs)).sum().backward()
+    plain = freeze_parameters(AutoModelForCausalLM.from_pretrained(tiny(kind)), 3, freeze)
+    for prompt, answer in pairs:
+        ids = torch.tensor([prompt + answer])
+        labels = torch.tensor([[-100] * len(prompt) + answer])
+        (plain(ids, labels=labels).loss * len(answer)).backward()
+    expected = dict(plain.named_parameters())
+    assert kind == "llama" or network.lm_head.weight is network.model.embed_tokens.weight
+    for name, parameter in network.named_parameters():
+        assert (parameter.grad is None) == (expected[name].grad is None)
+        if parameter.grad is not None:
+            assert not parameter.grad.is_sparse
+            np.testing.assert_allclose(parameter.grad, expected[name].grad, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3", "gpt2", "bloom"])

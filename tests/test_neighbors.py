@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from conftest import LANGUAGES, world
+from scipy.spatial.distance import cdist
 
 from ilo_helpers import _knn, extract_activations, load_corpus, nearest_neighbors, neighbors
 from ilo_helpers._knn import RowError, knn
@@ -14,7 +15,7 @@ def brute_force(points, k, metric):
         points = points / np.linalg.norm(points, axis=1, keepdims=True)
         distance = 1 - points @ points.T
     else:
-        distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+        distance = cdist(points, points)
     np.fill_diagonal(distance, np.inf)
     index = np.argsort(distance, axis=1, kind="stable")[:, :k]
     return index, np.take_along_axis(distance, index, 1)

@@ -1,74 +1,512 @@
+"""Every drawing function on a small table: what stands in the axes is what stands in the table."""
+
+import io
+import subprocess
+import sys
 import warnings
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import world
+import xarray as xr
+from matplotlib.collections import PathCollection, QuadMesh
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from ilo_helpers import (
-    ilo_scores,
-    language_table,
-    nearest_neighbors,
-    plots,
-    sweep,
-    training_plots,
-)
+from ilo_helpers import language_table, plots
+from ilo_helpers.plots import style
 
-CODES = list(language_table().index)
-
-
-@pytest.fixture(scope="module")
-def neighbors():
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(3, 1, 6, 4)) + rng.normal(size=(3, 31, 6, 4))
-    return nearest_neighbors(world(values, CODES), k=5)
+CODES = ["eng_Latn", "rus_Cyrl", "dan_Latn", "ind_Latn", "tel_Telu"]
+KNOWN = language_table(CODES)
+#: Palettes made for colour-blind readers: Okabe and Ito's, Tol's 'muted' and 'vibrant' red.
+OKABE_ITO = {"#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442"}
+TOL = {"#332288", "#88CCEE", "#44AA99", "#117733", "#CC6677", "#882255", "#DDCC77", "#999933"}
+TOL |= {"#AA4499", "#CC3311"}
+NEUTRAL = {"#000000", "#999999"}
 
 
-@pytest.mark.parametrize("count", [31, 2])
-def test_every_figure_draws_without_warnings(neighbors, count):
-    languages = CODES[:count]
-    acts = world(np.random.default_rng(0).normal(size=(2, count, 6, 4)), languages)
-    found = nearest_neighbors(acts, k=5)
-    scores = ilo_scores(found, k=5, tau=1)
-    points = pd.DataFrame(
-        {"method": "PCA", "layer": 0, "x": range(count), "y": 1.0, "language": languages}
-    ).join(language_table()["family"], on="language")
-    bars = scores[scores["layer"] == 0].join(language_table(), on="language")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        figures = [
-            plots.ilo_by_layer(scores, "t"),
-            plots.heatmap_by_layer(scores, "t"),
-            plots.ilo_by_group(scores[scores["layer"] == 1], "t"),
-            plots.ablation(sweep(found, range(1, 6), [1]), "t"),
-            plots.bars_by_language(bars, "ilo", "x", "t"),
-            plots.lines_by_layer(scores, "ilo", "sentences", "y", "t", log=True),
-            plots.maps(points, "language", "t"),
-            plots.maps(points, "family", "t", plots.FAMILY_COLORS),
-        ]
-        for figure in figures:
-            assert isinstance(figure, Figure)
-            figure.canvas.draw()
+@pytest.fixture(autouse=True)
+def _closed(monkeypatch):
+    """No function shows a figure; the tests leave none open."""
+    monkeypatch.setattr(plt, "show", lambda *_, **__: pytest.fail("a figure is shown"))
+    yield
     plt.close("all")
 
 
-def test_lines_show_the_means_of_the_bands(neighbors):
-    scores = ilo_scores(neighbors)
-    drawn = plots.ilo_by_layer(scores, "t").axes[0].get_lines()
-    bands = scores.join(language_table()["resource_band"], on="language")
-    means = bands.groupby(["resource_band", "layer"])["ilo"].mean()
-    for line, band in zip(drawn, ["high", "middle", "low"], strict=False):
-        np.testing.assert_allclose(line.get_ydata(), means[band])
-    plt.close("all")
+def made(seed=0, **levels):
+    """A row for each combination, with ilo, bridge and reach from 0 to 1."""
+    table = pd.MultiIndex.from_product(levels.values(), names=levels).to_frame(index=False)
+    rng = np.random.default_rng(seed)
+    return table.assign(**{name: rng.random(len(table)) for name in ("ilo", "bridge", "reach")})
+
+
+SCORES = made(layer=range(3), language=CODES)
+POINTS = made(method=["PCA", "UMAP"], layer=[0, 2], language=CODES, sentence=["a", "b"])
+POINTS = POINTS.rename(columns={"ilo": "x", "bridge": "y"}).join(KNOWN[["family"]], on="language")
+TOKENS = made(model=["m1", "m2"], token=range(6)).rename(columns={"ilo": "x", "bridge": "y"})
+TOKENS["category"] = ["LATIN", "CYRILLIC", "THAI"] * 4
+LABELS = pd.DataFrame({"label": ["A", "B", "A", "B"], "model": ["m1", "m1", "m2", "m2"],
+                       "accuracy": [0.9, 0.6, 0.7, 0.8], "sd": [0.1, 0.2, 0.05, 0.1]})  # fmt: skip
+COUNTS = pd.DataFrame({"model": ["m1"] * 4 + ["m2"] * 2, "categories": [1, 1, 2, 4, 3, 3]})
+DECILES = pd.DataFrame({"model": ["m1", "m1", "m2", "m2"], "part": [1, 2, 1, 2],
+                        "mean": [5.0, 4, 3, 2], "sd": [1.0, 0.5, 0.25, 2]})  # fmt: skip
+KINDS = made(run=["before", "full", "frozen"], language=CODES)
+KINDS = KINDS.assign(low=KINDS["ilo"] * 0.5, high=KINDS["ilo"] * 1.5)
+CHANGES = made(run=["full", "frozen"], group=["all", "low", "high"], layer=range(2))
+CHANGES = CHANGES.assign(change=CHANGES["ilo"], low=-1.0, high=CHANGES["ilo"] + 1)
+RUNS = pd.DataFrame({
+    "freeze": ["none", "none", "first-8"], "learning_rate": [1e-5, 1e-5, 1e-4],
+    "english": [0.5, 0.7, 0.9], "others": [0.1, 0.3, 0.4], "label": ["", "", "1e-4"],
+})  # fmt: skip
+RATIO = xr.DataArray(
+    np.random.default_rng(0).random((5, 5)) * 5, dims=("language", "neighbor_language"),
+    coords={"language": CODES, "neighbor_language": CODES},
+)  # fmt: skip
+GRID = pd.DataFrame([[0.5, -0.25], [np.nan, 1.0]], ["p", "q"], ["r", "s"])
+BARS = SCORES[SCORES["layer"] == 0].join(KNOWN["family"], on="language")
+
+#: Every drawing function, by name, on a table that it is made for.
+DRAWN = {
+    "ablation": lambda: plots.ablation(made(k=[1, 2], tau=[1, 2], **LAYERS), "T"),
+    "accuracy_by_label": lambda: plots.accuracy_by_label(LABELS, "T"),
+    "bars_by_language": lambda: plots.bars_by_language(BARS, "ilo", "x", "T"),
+    "changes_by_layer": lambda: plots.changes_by_layer(CHANGES, "T"),
+    "diversity_by_frequency": lambda: plots.diversity_by_frequency(DECILES, "y", "T"),
+    "dose_response": lambda: plots.dose_response(RUNS, {"english": "E", "others": "O"}, "T"),
+    "dots_by_language": lambda: plots.dots_by_language(KINDS, "ilo", "run", "x", "T"),
+    "heatmap_by_layer": lambda: plots.heatmap_by_layer(SCORES, "T"),
+    "heatmaps": lambda: plots.heatmaps({"one": GRID, "two": GRID / 2}, "T", "ρ", vmin=-1),
+    "histogram": lambda: plots.histogram(COUNTS, "categories", "x", "T"),
+    "ilo_by_group": lambda: plots.ilo_by_group(SCORES[SCORES["layer"] == 1], "T"),
+    "ilo_by_layer": lambda: plots.ilo_by_layer(SCORES, "T"),
+    "models_by_depth": lambda: plots.models_by_depth(made(model=["m1", "m2"], **LAYERS), "T"),
+    "panels_by_layer": lambda: plots.panels_by_layer(SCORES, {"ilo": "I"}, "T", "layer", log=True),
+    "rates_between_languages": lambda: plots.rates_between_languages(RATIO, "T"),
+    "scatter_languages": lambda: plots.scatter_languages(BARS, "ilo", "reach", "x", "y", "T"),
+    "scatter_runs": lambda: plots.scatter_runs(RUNS, "english", "others", "label", "x", "y", "T"),
+    "sentence_maps": lambda: plots.sentence_maps(POINTS, "family", "T"),
+    "token_maps": lambda: plots.token_maps(TOKENS, "T"),
+}  # fmt: skip
+LAYERS = {"layer": range(3), "language": CODES}
+
+
+def titles(fig):
+    return [ax.get_title(loc="left") for ax in fig.axes]
+
+
+def lines(ax):
+    """Points and colour of every line with a name."""
+    return {
+        line.get_label(): (line.get_xdata().tolist(), line.get_ydata().tolist(), line.get_color())
+        for line in ax.get_lines()
+        if not line.get_label().startswith("_")
+    }
+
+
+def band(ax, number):
+    """Lower and upper edge of a filled band, by the place on the axis."""
+    vertices = ax.collections[number].get_paths()[0].vertices
+    edges = pd.Series(vertices[:, 1]).groupby(vertices[:, 0]).agg(["min", "max"])
+    return edges["min"].tolist(), edges["max"].tolist()
+
+
+def dots(ax):
+    """Places and colours of all dots."""
+    return [
+        (tuple(np.round(place, 9)), to_hex(color).upper())
+        for drawn in ax.collections
+        if isinstance(drawn, PathCollection)
+        for place, color in zip(
+            drawn.get_offsets().data,
+            np.resize(drawn.get_facecolor(), (len(drawn.get_offsets()), 4)), strict=True,
+        )
+    ]  # fmt: skip
+
+
+def mesh(ax):
+    """Numbers behind the cells of a heat map."""
+    (found,) = (drawn for drawn in ax.collections if isinstance(drawn, QuadMesh))
+    return found.get_array().filled(np.nan).reshape(found.get_coordinates().shape[0] - 1, -1)
+
+
+def names(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def legend(of):
+    found = of.get_legend() if hasattr(of, "get_legend") else of.legends[0]
+    return {
+        text.get_text(): to_hex(handle.get_color()).upper()
+        for text, handle in zip(found.get_texts(), found.legend_handles, strict=True)
+    }
+
+
+def test_every_drawing_function_is_in_the_tests():
+    public = {name for name, each in vars(plots).items() if callable(each) and name[0] != "_"}
+    others = {"alternating", "interactive_map", "language_label", "use_style"}
+    assert set(DRAWN) == public - others
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_is_drawn_without_a_warning_and_leaves_the_users_style(name):
+    with mpl.rc_context({"lines.linewidth": 7, "font.size": 3, "axes.grid": False}):
+        before = dict(mpl.rcParams)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            fig = DRAWN[name]()
+            fig.canvas.draw()
+        assert isinstance(fig, Figure) and plt.get_fignums() == [fig.number]
+        assert "T" in [*titles(fig), fig.get_suptitle()]
+        assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("name", ["panels_by_layer", "heatmaps", "ilo_by_group", "token_maps"])
+def test_the_picture_is_the_same_whatever_the_users_style(name):
+    def picture():
+        file = io.BytesIO()
+        DRAWN[name]().savefig(file, format="png", dpi=50, bbox_inches="tight")
+        return file.getvalue()
+
+    plain = picture()
+    wild = {
+        "axes.facecolor": "black", "axes.grid": False, "axes.titlesize": 30, "font.size": 20,
+        "font.family": "serif", "lines.linewidth": 9, "grid.color": "red", "xtick.color": "red",
+        "xtick.labelsize": 20, "xtick.minor.size": 20, "xtick.direction": "in", "ytick.right": True,
+        "figure.constrained_layout.use": False, "image.cmap": "jet", "figure.dpi": 30,
+    }  # fmt: skip
+    with mpl.rc_context(wild):
+        assert picture() == plain
+
+
+def test_the_users_style_comes_back_after_an_error():
+    before = dict(mpl.rcParams)
+    with pytest.raises(KeyError):
+        plots.ilo_by_layer(SCORES.drop(columns="reach"), "T")
+    assert dict(mpl.rcParams) == before
+
+
+def test_import_sets_no_style_and_loads_no_model_library():
+    code = """
+        import matplotlib, sys
+        before = dict(matplotlib.rcParams)
+        import ilo_helpers.plots
+        assert dict(matplotlib.rcParams) == before
+        assert not {"torch", "transformers", "plotly"} & set(sys.modules)
+    """
+    subprocess.run([sys.executable, "-c", "\n".join(map(str.strip, code.split("\n")))], check=True)
+
+
+def test_use_style_sets_the_style_for_ones_own_drawing():
+    with mpl.rc_context():
+        plots.use_style()
+        assert mpl.rcParams["figure.constrained_layout.use"] and mpl.rcParams["axes.grid"]
+        assert mpl.rcParams["font.family"][0] == "DejaVu Sans"
+        assert mpl.rcParams["savefig.bbox"] == "tight"
+
+
+def test_palettes_are_made_for_colour_blind_readers():
+    assert set(plots.MODEL_COLORS) <= OKABE_ITO
+    assert set(style.BAND_COLORS.values()) <= OKABE_ITO | TOL | NEUTRAL
+    assert set(plots.FAMILY_COLORS.values()) <= TOL | NEUTRAL | {"#B8723B"}
+    assert len(set(plots.FAMILY_COLORS.values())) == len(plots.FAMILY_COLORS)
+    paper = language_table()
+    assert set(paper["family"]) | {"unknown"} == set(plots.FAMILY_COLORS)
+    assert set(paper["resource_band"]) | {"unknown"} == set(style.BAND_COLORS)
+
+
+def test_neighbouring_colours_of_the_circle_differ_in_lightness():
+    colors = plots.alternating(["a", "b", "c", "d"])
+    assert list(colors) == ["a", "b", "c", "d"] and len(set(colors.values())) == 4
+    light = [np.dot(color, [0.2126, 0.7152, 0.0722]) for color in colors.values()]
+    assert min(light[1], light[3]) > max(light[0], light[2])
 
 
 def test_own_names_only_where_a_font_can_draw_them(monkeypatch):
     assert plots.language_label("eng_Latn") == "English"
     assert plots.language_label("rus_Cyrl") == "Russian · русский"
-    monkeypatch.setattr(plots, "_drawable", lambda: {*map(ord, "abc")})
+    monkeypatch.setattr(style, "_drawable", lambda: {*map(ord, "abc")})
     assert plots.language_label("tel_Telu") == "Telugu"
+
+
+# by layer
+
+
+def test_lines_show_the_means_of_the_bands_and_their_range():
+    fig = plots.ilo_by_layer(SCORES, "T")
+    assert titles(fig) == ["ILO", "bridge B", "reach R"]
+    bands = SCORES.join(KNOWN["resource_band"], on="language")
+    by = bands.groupby(["resource_band", "layer"])
+    for ax, score in zip(fig.axes, ("ilo", "bridge", "reach"), strict=True):
+        drawn = lines(ax)
+        assert list(drawn) == ["high", "middle", "low", "all languages"]
+        for number, name in enumerate(["high", "middle", "low"]):
+            assert drawn[name][1] == pytest.approx(by[score].mean()[name].tolist())
+            assert drawn[name][2] == style.BAND_COLORS[name]
+            low, high = band(ax, number)
+            assert low == pytest.approx(by[score].min()[name].tolist())
+            assert high == pytest.approx(by[score].max()[name].tolist())
+        mean = SCORES.groupby("layer")[score].mean()
+        assert drawn["all languages"] == ([0, 1, 2], pytest.approx(mean.tolist()), "black")
+        assert ax.get_xlabel() == "layer (0 = token embeddings)"
+
+
+def test_ablation_draws_a_panel_a_tau_and_a_line_a_k():
+    table = made(k=[1, 2, 5], tau=[1, 2], **LAYERS)
+    table = table[table["tau"] <= table["k"]]
+    fig = plots.ablation(table, "T")
+    assert titles(fig) == ["τ = 1", "τ = 2"]
+    means = table.groupby(["tau", "k", "layer"])["ilo"].mean()
+    for ax, tau in zip(fig.axes, (1, 2), strict=True):
+        drawn = lines(ax)
+        assert list(drawn) == [str(k) for k in (1, 2, 5) if k >= tau]
+        for k, (x, y, color) in drawn.items():
+            assert x == [0, 1, 2] and y == pytest.approx(means[tau, int(k)].tolist())
+            assert to_hex(color).upper() == legend(fig)[k]
+    assert list(legend(fig)) == ["1", "2", "5"]
+
+
+def test_panels_by_layer_draw_a_line_for_each_colour_and_dash():
+    table = made(model=["m1", "m2"], lists=["with", "without"], layer=[0, 1, 2])
+    values = {"ilo": "I", "bridge": "B", "reach": "R", "more": "M"}
+    table = table.assign(more=table["ilo"] - 1)
+    fig = plots.panels_by_layer(table, values, "T", "model", dashes="lists", floors={"reach": 0.3})
+    assert titles(fig) == ["I", "B", "R", "M"]
+    look = dict(zip(["m1", "m2"], plots.MODEL_COLORS, strict=False))
+    for ax, value in zip(fig.axes, values, strict=True):
+        named = [line for line in ax.get_lines() if "," in line.get_label()]
+        parts = list(table.groupby(["model", "lists"]))
+        for line, ((model, kind), part) in zip(named, parts, strict=True):
+            assert line.get_label() == f"{model}, {kind}"
+            assert line.get_ydata().tolist() == part[value].tolist()
+            assert line.get_color() == look[model]
+            assert line.get_linestyle() == {"with": "-", "without": "--"}[kind]
+        assert ax.get_ylim()[0] == pytest.approx(min(0, table[value].min()))
+    dotted = [line for ax in fig.axes for line in ax.get_lines() if line.get_linestyle() == ":"]
+    assert [line.get_ydata()[0] for line in dotted] == [0.3] and dotted[0].axes is fig.axes[2]
+    # three a row: the fourth stands below the first, and the two beside it have an axis as well
+    assert [bool(ax.get_xlabel()) for ax in fig.axes] == [False, True, True, True]
+    assert list(legend(fig)) == ["m1, with", "m1, without", "m2, with", "m2, without"]
+
+
+def test_panels_by_layer_draw_the_mean_and_range_of_several_rows():
+    table = pd.DataFrame({"layer": [0, 0, 1, 1], "of": "a", "norm": [1.0, 3, 10, 1000]})
+    fig = plots.panels_by_layer(table, {"norm": "n"}, "T", "of", log=True)
+    assert lines(fig.axes[0]) == {"a": ([0, 1], [2, 505], plots.MODEL_COLORS[0])}
+    assert fig.axes[0].get_yscale() == "log"
+    assert band(fig.axes[0], 0) == ([1, 10], [3, 1000])
+
+
+def test_models_are_drawn_by_relative_depth_a_row_a_corpus():
+    table = pd.concat([
+        made(corpus=["udhr", "flores"], model=["m1"], layer=range(3), language=CODES),
+        made(corpus=["udhr"], model=["m2"], layer=range(5), language=CODES, seed=1),
+    ])  # fmt: skip
+    fig = plots.models_by_depth(table, "T", {"ilo": "I", "reach": "R"})
+    assert titles(fig) == ["I", "R", "I", "R"]
+    assert [ax.get_ylabel() for ax in fig.axes] == ["udhr", "", "flores", ""]
+    by = table.groupby(["corpus", "model", "layer"])["reach"]
+    drawn = lines(fig.axes[1])
+    assert drawn["m1"][0] == [0, 0.5, 1] and drawn["m2"][0] == [0, 0.25, 0.5, 0.75, 1]
+    assert drawn["m2"][1] == pytest.approx(by.mean()["udhr", "m2"].tolist())
+    low, high = band(fig.axes[1], 1)
+    assert low == pytest.approx(by.quantile(0.25)["udhr", "m2"].tolist())
+    assert high == pytest.approx(by.quantile(0.75)["udhr", "m2"].tolist())
+    assert list(lines(fig.axes[3])) == ["m1"]
+    assert legend(fig) == dict(zip(["m1", "m2"], plots.MODEL_COLORS, strict=False))
+
+
+# by language
+
+
+def test_bars_are_as_long_as_the_numbers_and_coloured_by_family():
+    (ax,) = plots.bars_by_language(BARS, "ilo", "tokens", "T").axes
+    order = BARS.sort_values("ilo")
+    assert [bar.get_width() for bar in ax.patches] == order["ilo"].tolist()
+    assert names(ax.yaxis) == [plots.language_label(code) for code in order["language"]]
+    colors = [to_hex(bar.get_facecolor()).upper() for bar in ax.patches]
+    assert colors == order["family"].map(plots.FAMILY_COLORS).tolist()
+    families = [name for name in plots.FAMILY_COLORS if name in set(BARS["family"])]
+    assert legend(ax) == {name: plots.FAMILY_COLORS[name] for name in families}
+    assert ax.get_xlabel() == "tokens"
+
+
+@pytest.mark.parametrize("kinds", [["before", "full", "frozen"], ["full"]])
+def test_dots_stand_beside_the_name_with_their_intervals(kinds):
+    table = KINDS[KINDS["run"].isin(kinds)]
+    (ax,) = plots.dots_by_language(table, "ilo", "run", "x", "T").axes
+    order = table[table["run"] == kinds[-1]].sort_values("ilo")["language"].tolist()
+    assert names(ax.yaxis) == [plots.language_label(code) for code in order]
+    shifts = {3: [0.2, 0, -0.2], 1: [0]}[len(kinds)]
+    colors = ("#999999", *plots.MODEL_COLORS)
+    for drawn, kind, shift, color in zip(ax.containers, kinds, shifts, colors, strict=False):
+        part = table[table["run"] == kind]
+        line, _, (interval,) = drawn.lines
+        assert line.get_xdata().tolist() == part["ilo"].tolist() and line.get_color() == color
+        expected = [order.index(code) + shift for code in part["language"]]
+        assert line.get_ydata().tolist() == pytest.approx(expected)
+        ends = np.array(interval.get_segments())[:, :, 0]
+        np.testing.assert_allclose(ends, part[["low", "high"]])
+    assert len(ax.containers) == len(kinds)
+
+
+def test_groups_are_in_the_order_of_their_means():
+    scores = SCORES[SCORES["layer"] == 1]
+    fig = plots.ilo_by_group(scores, "T")
+    assert titles(fig) == ["family", "region", "script"]
+    table = scores.join(KNOWN, on="language")
+    for ax, group in zip(fig.axes, titles(fig), strict=True):
+        means = table.groupby(group)["ilo"].mean().sort_values(ascending=False)
+        assert names(ax.yaxis) == means.index.tolist()
+        bars, places = (drawn.get_offsets().data for drawn in ax.collections)
+        assert bars.tolist() == [[mean, place] for place, mean in enumerate(means)]
+        ranks = table[group].map(means.index.get_loc)
+        np.testing.assert_allclose(places, np.column_stack([table["ilo"], ranks]))
+        colors = [to_hex(color).upper() for color in ax.collections[1].get_facecolor()]
+        assert colors == table["resource_band"].map(style.BAND_COLORS).tolist()
+    shown = {
+        band: c for band, c in style.BAND_COLORS.items() if band in set(table["resource_band"])
+    }
+    assert legend(fig.axes[2]) == shown
+
+
+# heat maps
+
+
+def test_layers_and_languages_are_in_the_cells():
+    fig = plots.heatmap_by_layer(SCORES, "T")
+    order = SCORES.groupby("language")["ilo"].mean().sort_values(ascending=False).index
+    assert titles(fig)[:3] == ["ILO", "bridge B", "reach R"] and len(fig.axes) == 4
+    for ax, score in zip(fig.axes, ("ilo", "bridge", "reach"), strict=False):
+        grid = SCORES.pivot(index="language", columns="layer", values=score).loc[order]
+        np.testing.assert_allclose(mesh(ax), grid)
+        assert ax.collections[0].get_clim() == (0, 1)
+    assert names(fig.axes[0].yaxis) == [plots.language_label(code) for code in order]
+    assert fig.axes[0].yaxis.get_tick_params()["labelleft"]
+    assert not fig.axes[1].yaxis.get_tick_params()["labelleft"]
+
+
+def test_tables_share_one_scale_of_colour():
+    fig = plots.heatmaps({"one": GRID, "two": GRID / 2}, "T", "ρ", vmin=-1, fmt=".1f")
+    assert titles(fig)[:2] == ["one", "two"] and fig.axes[2].get_ylabel() == "ρ"
+    for ax, table in zip(fig.axes, (GRID, GRID / 2), strict=False):
+        np.testing.assert_array_equal(mesh(ax), table)  # what is not known stays white
+        assert ax.collections[0].get_clim() == (-1, 1)
+        numbers = [f"{value:.1f}" for value in table.to_numpy().ravel() if value == value]
+        assert [text.get_text() for text in ax.texts] == numbers
+        assert names(ax.xaxis) == ["r", "s"] and names(ax.yaxis) == ["p", "q"]
+
+
+def test_rates_are_in_the_cells_of_their_languages():
+    fig = plots.rates_between_languages(RATIO, "T")
+    (ax,) = (ax for ax in fig.axes if ax.get_xlabel() == "language of the neighbour")
+    rows, columns = names(ax.yaxis), names(ax.xaxis)
+    labels = {plots.language_label(code): code for code in CODES}
+    shown = RATIO.sel(language=[labels[row] for row in rows]).values
+    order = [[code[:3] for code in CODES].index(column) for column in columns]
+    off = ~np.eye(5, dtype=bool)
+    assert [labels[row][:3] for row in rows] == columns  # rows and columns in one order
+    np.testing.assert_allclose(mesh(ax)[off], shown[:, order][off])
+    assert np.isnan(np.diag(mesh(ax))).all()
+    families, scripts = ([text.get_text() for text in each.get_texts()] for each in fig.legends)
+    assert set(families) == set(KNOWN["family"]) and scripts == list(KNOWN["script"].unique())
+
+
+# maps
+
+
+def test_maps_are_a_row_a_method_and_a_column_a_layer():
+    fig = plots.sentence_maps(POINTS, "family", "T", threads={"b": "#CC3311"})
+    assert titles(fig) == ["PCA, layer 0", "PCA, layer 2", "UMAP, layer 0", "UMAP, layer 2"]
+    for ax, (_, part) in zip(fig.axes, POINTS.groupby(["method", "layer"]), strict=True):
+        colors = part["family"].map(plots.FAMILY_COLORS)
+        places = zip(part["x"].round(9), part["y"].round(9), strict=True)
+        assert sorted(dots(ax)) == sorted(zip(places, colors, strict=True))
+        joined = part.loc[part["sentence"] == "b", ["x", "y"]]
+        starts, ends = np.transpose([line.get_xydata() for line in ax.get_lines()], (1, 0, 2))
+        np.testing.assert_allclose(starts, np.tile(joined.median(), (len(CODES), 1)))
+        np.testing.assert_allclose(ends, joined)
+        assert {line.get_color() for line in ax.get_lines()} == {"#CC3311"}
+    families = [name for name in plots.FAMILY_COLORS if name in set(POINTS["family"])]
+    assert list(legend(fig)) == families
+
+
+def test_languages_are_named_on_the_map_and_given_colours_may_be_chosen():
+    fig = plots.sentence_maps(POINTS[POINTS["method"] == "PCA"], "language", "T")
+    assert fig.legends == [] and len(fig.axes) == 2
+    for ax in fig.axes:
+        assert sorted(text.get_text() for text in ax.texts) == sorted(code[:3] for code in CODES)
+    chosen = {"a": "#0072B2", "b": "#E69F00", "c": "#000000"}
+    fig = plots.sentence_maps(POINTS, "sentence", "T", chosen)
+    assert legend(fig) == {"a": "#0072B2", "b": "#E69F00"}
+    assert {color for _, color in dots(fig.axes[0])} == {"#0072B2", "#E69F00"}
+
+
+def test_the_interactive_map_tells_the_sentence_and_its_english_counterpart(tmp_path):
+    long = pd.DataFrame({code: [f"{code} a", "z" * 90] for code in CODES}, index=["a", "b"])
+    points = POINTS[(POINTS["method"] == "PCA") & (POINTS["layer"] == 0)]
+    before = dict(mpl.rcParams)
+    fig = plots.interactive_map(points, long, "T", tmp_path / "map.html")
+    told = {tuple(row[:2]): tuple(row[2:]) for trace in fig.data for row in trace.customdata}
+    assert told["Russian", "a"] == ("rus_Cyrl a", "eng_Latn a")
+    assert told["Telugu", "b"] == ("z" * 80, "z" * 80) and len(told) == 10
+    for trace in fig.data:
+        assert trace.marker.color == plots.FAMILY_COLORS[trace.name]
+    assert sorted(np.concatenate([trace.x for trace in fig.data])) == sorted(points["x"].round(2))
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert "rus_Cyrl a" in page and len(page) < 1e5  # the script is not in the page
+    assert dict(mpl.rcParams) == before
+
+
+# token embeddings
+
+
+def test_labels_are_in_the_order_of_their_best_accuracy():
+    fig = plots.accuracy_by_label(LABELS, "T")
+    (ax,) = fig.axes
+    assert names(ax.yaxis) == ["B", "A"]  # 0.8 and 0.9
+    for drawn, model, color in zip(ax.containers, ("m1", "m2"), plots.MODEL_COLORS, strict=False):
+        part = LABELS[LABELS["model"] == model]
+        line, _, (spread,) = drawn.lines
+        assert line.get_xdata().tolist() == part["accuracy"].tolist()
+        assert line.get_ydata().tolist() == [1, 0] and line.get_color() == color
+        ends = np.array(spread.get_segments())[:, :, 0]
+        np.testing.assert_allclose(ends.T, [part["accuracy"] - part["sd"],
+                                            part["accuracy"] + part["sd"]])  # fmt: skip
+    assert ax.get_lines()[-1].get_xdata() == [0.5, 0.5]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["m1", "m2"]
+
+
+def test_the_histogram_shows_shares_and_means():
+    (ax,) = plots.histogram(COUNTS, "categories", "number", "T").axes
+    blue, orange = plots.MODEL_COLORS[:2]
+    assert lines(ax) == {
+        "m1": ([1, 2, 3, 4], [0.5, 0.25, 0, 0.25], blue), "m2": ([1, 2, 3, 4], [0, 0, 1, 0], orange)
+    }  # fmt: skip
+    means = [line.get_xdata()[0] for line in ax.get_lines() if line.get_linestyle() == "--"]
+    assert means == [2, 3] and ax.get_xlabel() == "number"
+
+
+def test_diversity_by_frequency_is_a_mean_within_its_standard_deviation():
+    (ax,) = plots.diversity_by_frequency(DECILES, "categories", "T").axes
+    blue, orange = plots.MODEL_COLORS[:2]
+    assert lines(ax) == {"m1": ([1, 2], [5, 4], blue), "m2": ([1, 2], [3, 2], orange)}
+    assert band(ax, 0) == ([4, 3.5], [6, 4.5]) and band(ax, 1) == ([2.75, 0], [3.25, 4])
+    assert ax.get_ylabel() == "categories"
+
+
+def test_token_maps_are_a_panel_a_model_in_one_set_of_colours():
+    fig = plots.token_maps(TOKENS, "T")
+    assert titles(fig) == ["m1", "m2"]
+    colors = legend(fig)
+    assert list(colors) == ["CYRILLIC", "LATIN", "THAI"] and len(set(colors.values())) == 3
+    for ax, (_, part) in zip(fig.axes, TOKENS.groupby("model"), strict=True):
+        places = zip(part["x"].round(9), part["y"].round(9), strict=True)
+        assert sorted(dots(ax)) == sorted(zip(places, part["category"].map(colors), strict=True))
+
+
+# training
 
 
 def test_change_is_drawn_a_panel_a_run_and_a_line_a_band():
@@ -77,25 +515,37 @@ def test_change_is_drawn_a_panel_a_run_and_a_line_a_band():
             for layer, change in enumerate((0, sign * size))]  # fmt: skip
     table = pd.DataFrame(rows, columns=["run", "group", "layer", "change"])
     table = table.assign(low=table["change"] - 1, high=table["change"] + 1)
-    fig = training_plots.change_by_layer(table, "run", "y", "t")
-    assert [ax.get_title() or ax.get_title(loc="left") for ax in fig.axes] == ["full", "frozen"]
-    lines = {line.get_label(): line.get_ydata()[1] for line in fig.axes[1].get_lines()}
-    assert {name: lines[name] for name in ("all", "high", "low")} == {
-        "all": -1, "high": -3, "low": -2
-    }  # fmt: skip
-    plt.close("all")
+    fig = plots.changes_by_layer(table, "T")
+    assert titles(fig) == ["full", "frozen"]
+    drawn = lines(fig.axes[1])
+    assert {name: y[1] for name, (_, y, _) in drawn.items()} == {"all": -1, "high": -3, "low": -2}
+    assert [color for *_, color in drawn.values()] == ["black", "#0072B2", "#CC3311"]
+    assert band(fig.axes[1], 1) == ([-1, -4], [1, -2])
+    assert list(legend(fig.axes[1])) == ["all", "high", "low"]
+    assert fig.axes[0].get_ylabel() == "change of mean ILO (jackknife 95%)"
 
 
 def test_runs_are_drawn_where_their_numbers_say():
-    runs = pd.DataFrame({
-        "freeze": ["none", "none", "first-8"], "learning_rate": [1e-5, 1e-5, 1e-4],
-        "english": [0.5, 0.7, 0.9], "others": [0.1, 0.3, 0.4], "label": ["", "", "1e-4"],
-    })  # fmt: skip
-    fig = training_plots.dose_response(runs, {"english": "English", "others": "others"}, "t")
+    fig = plots.dose_response(RUNS, {"english": "English", "others": "others"}, "T")
+    assert titles(fig) == ["English", "others"] and fig.axes[1].get_xscale() == "log"
     # a line is the mean over seeds, a dot a run
     assert fig.axes[0].get_lines()[0].get_ydata() == pytest.approx([0.6])
     assert fig.axes[0].collections[0].get_offsets()[:, 1].tolist() == [0.5, 0.7]
-    fig = training_plots.scatter_runs(runs, "english", "others", "label", "x", "y", "t")
+    assert legend(fig.axes[0]) == {"none": "#0072B2", "first-8": "#E69F00"}
+    fig = plots.scatter_runs(RUNS, "english", "others", "label", "x", "y", "T")
     assert fig.axes[0].collections[1].get_offsets().tolist() == [[0.9, 0.4]]
     assert "1e-4" in [text.get_text() for text in fig.axes[0].texts]
-    plt.close("all")
+    assert [color for _, color in dots(fig.axes[0])] == ["#0072B2", "#0072B2", "#E69F00"]
+
+
+def test_languages_are_scattered_by_band_with_their_codes():
+    (ax,) = plots.scatter_languages(BARS, "ilo", "reach", "ILO", "reach", "T").axes
+    colors = BARS["language"].map(KNOWN["resource_band"]).map(style.BAND_COLORS)
+    places = zip(BARS["ilo"].round(9), BARS["reach"].round(9), strict=True)
+    assert sorted(dots(ax)) == sorted(zip(places, colors, strict=True))
+    told = {text.get_text(): text.xy for text in ax.texts}
+    expected = zip(
+        BARS["language"].str[:3], zip(BARS["ilo"], BARS["reach"], strict=True), strict=True
+    )
+    assert {code: tuple(place) for code, place in told.items()} == dict(expected)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("ILO", "reach")

@@ -3,7 +3,7 @@ import pytest
 
 from ilo_helpers.sources.cldr import CLDR_LACKS
 from ilo_helpers.training.objectives import label_words
-from ilo_helpers.training.tasks import COLUMNS, TASKS, load_task, same_as_english
+from ilo_helpers.training.tasks import COLUMNS, TASKS, draw_items, load_task, same_as_english
 
 
 def test_cldr_is_the_same_items_in_27_languages():
@@ -92,16 +92,23 @@ def test_bad_names(tmp_path):
         load_task("cldr", languages=["engl_Latn"])
 
 
-def test_a_part_has_a_name_of_its_own():
-    whole, part = load_task("cldr"), load_task("cldr", languages=["eng_Latn", "deu_Latn"], items=2)
-    assert part.groupby(["language", "split", "label"]).size().tolist() == [2] * (2 * 3 * 5)
-    assert part["language"].unique().tolist() == ["eng_Latn", "deu_Latn"]
-    assert part.groupby("id")["language"].nunique().eq(2).all()
-    known = set(map(tuple, whole.to_numpy()))
-    assert set(map(tuple, part.to_numpy())) < known
-    assert part.attrs["fingerprint"] != whole.attrs["fingerprint"]
-    # the text decides the fingerprint that committed tables know this task by
-    assert whole.attrs["fingerprint"] == "cd07d7bcc32ad09a"
+def test_the_text_decides_the_fingerprint():
+    whole, part = load_task("cldr"), load_task("cldr", languages=["deu_Latn", "eng_Latn"])
+    assert part["language"].unique().tolist() == ["eng_Latn", "deu_Latn"]  # the paper's order
+    assert set(map(tuple, part.to_numpy())) < set(map(tuple, whole.to_numpy()))
+    assert whole.attrs["fingerprint"] == "cd07d7bcc32ad09a" != part.attrs["fingerprint"]
+
+
+def test_items_are_drawn_alike_in_every_language():
+    whole = load_task("cldr", languages=["eng_Latn", "deu_Latn"])
+    drawn = draw_items(whole, 20)
+    test = drawn[drawn["split"] == "test"]
+    assert test.groupby("id")["language"].nunique().eq(2).all() and test["id"].nunique() == 20
+    rest = whole[whole["split"] != "test"]
+    pd.testing.assert_frame_equal(drawn[drawn["split"] != "test"], rest)
+    pd.testing.assert_frame_equal(draw_items(whole, 20), drawn)
+    assert draw_items(whole, 1000).equals(whole) and draw_items(whole, None).equals(whole)
+    assert draw_items(whole, 3, "train").query("split == 'train'")["id"].nunique() == 3
 
 
 def test_a_task_of_your_own(monkeypatch):

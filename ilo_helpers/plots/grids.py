@@ -1,7 +1,5 @@
 """Heat maps: layers × languages, languages × languages, any tables."""
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -109,13 +107,11 @@ def rates_between_languages(ratio: xr.DataArray, title: str) -> Figure:
     table = language_table(codes)
     values = ratio.values.copy()
     np.fill_diagonal(values, 0)
-    near = 1 / (1 + (values + values.T) / 2)  # languages that meet often are near
-    tree = linkage(squareform(near, checks=False), "average", optimal_ordering=True)
+    apart = 1 / (1 + (values + values.T) / 2)  # languages that meet often are near
+    tree = linkage(squareform(apart, checks=False), "average", optimal_ordering=True)
     names = [language_label(code) for code in codes]
-    palettes: dict[str, Any] = {
-        "family": FAMILY_COLORS,
-        "script": style.alternating(table["script"].unique()),
-    }
+    scripts = style.alternating(table["script"].unique())
+    palettes: dict[str, dict] = {"family": FAMILY_COLORS, "script": scripts}
     sides = pd.DataFrame({side: table[side].map(colors) for side, colors in palettes.items()})
     with plt.rc_context({"figure.constrained_layout.use": False}):  # clustermap has its own
         grid = sns.clustermap(

@@ -55,7 +55,7 @@ def dots_by_language(table: pd.DataFrame, value: str, hue: str, xlabel: str, tit
     for number, (kind, color, part) in enumerate(style.colored(table, hue, colors)):
         y = part["language"].map(places) + 0.2 * ((len(kinds) - 1) / 2 - number)
         error = [part[value] - part["low"], part["high"] - part[value]]
-        ax.errorbar(part[value], y, xerr=error, fmt="o", color=color, markersize=4, label=kind)
+        ax.errorbar(part[value], y, xerr=error, fmt="o", color=color, label=kind)
     ax.set_yticks(range(len(places)), map(language_label, places))
     ax.set(xlabel=xlabel, title=title, xlim=(0, 1))
     ax.legend(loc="lower right")

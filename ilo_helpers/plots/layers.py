@@ -50,15 +50,14 @@ def panels_by_layer(
     fig, axes, lowest = style.panels(len(values), 3.7, 2.9, below=0.5)
     for ax, (value, name) in zip(axes, values.items(), strict=True):
         for (group, kind), part in table.groupby([table[hue], kinds], sort=False):
-            style.mean_line(
-                ax, part, "layer", value, color=colors[group], linestyle=lines[kind], marker="o",
-                markersize=3, label=f"{group}, {kind}" if kind else group,
-            )  # fmt: skip
+            label = f"{group}, {kind}" if dashes else group
+            look = {"color": colors[group], "linestyle": lines[kind], "marker": "o"}
+            style.mean_line(ax, part, "layer", value, label=label, **look)
         if floors and value in floors:
             ax.axhline(floors[value], color="0.4", linestyle=":")
         ax.set(title=name, yscale="log" if log else "linear")
         ax.set_ylim(None if log else min(0, table[value].min()))
-    style.layer_axis(*lowest)
+    style.whole_numbers(*lowest)
     style.legend_below(fig)
     return style.titled(fig, title)
 
@@ -86,7 +85,7 @@ def ilo_by_layer(scores: pd.DataFrame, title: str) -> Figure:
         mean = table.groupby("layer")[value].mean()
         ax.plot(mean, color="black", linestyle="--", label="all languages")
         ax.set(title=label, ylim=(0, 1))
-    style.layer_axis(*axes)
+    style.whole_numbers(*axes)
     axes[0].legend(title="resources of the language")
     return style.titled(fig, title)
 
@@ -113,7 +112,7 @@ def ablation(table: pd.DataFrame, title: str) -> Figure:
         for k, color, part in style.colored(rows, "k", shades):
             ax.plot(part.groupby("layer")["ilo"].mean(), color=color, label=k)
         ax.set(title=f"τ = {tau}", ylim=(0, 1))
-    style.layer_axis(*axes[0])
+    style.whole_numbers(*axes[0])
     axes[0, 0].set_ylabel("mean ILO over languages")
     style.color_legend(fig, shades, ks, title="k", loc="outside right center")
     return style.titled(fig, title)
@@ -146,11 +145,10 @@ def models_by_depth(table: pd.DataFrame, title: str, values: dict = SCORES) -> F
     for row, (corpus, rows) in zip(axes, corpora.items(), strict=True):
         for ax, (value, label) in zip(row, values.items(), strict=True):
             for model, color, part in style.colored(rows, "model", colors):
-                style.mean_line(
-                    ax, part, "depth", value, span=(0.25, 0.75), color=color, marker="o",
-                    markersize=3, label=model,
-                )  # fmt: skip
+                look = {"color": color, "marker": "o", "label": model}
+                style.mean_line(ax, part, "depth", value, tail=0.25, **look)
             ax.set(title=label, xlabel="layer / number of layers", ylim=(0, 1))
+            ax.label_outer()
         row[0].set_ylabel(corpus)
     style.legend_below(fig)
     return style.titled(fig, title)

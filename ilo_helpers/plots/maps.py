@@ -114,8 +114,11 @@ def interactive_map(
         table, x="x", y="y", color="family", color_discrete_map=FAMILY_COLORS, title=title,
         custom_data=["name", "sentence", "text", "english"], height=650,
     )  # fmt: skip
-    hover = "{0}, {1}<br>{2}<br><i>{3}</i><extra></extra>".replace("{", "%{customdata[")
-    fig.update_traces(marker_size=5, hovertemplate=hover.replace("}", "]}"))
+    fig.update_traces(
+        marker_size=5,
+        hovertemplate="%{customdata[0]}, %{customdata[1]}<br>%{customdata[2]}"
+        "<br><i>%{customdata[3]}</i><extra></extra>",
+    )
     fig.update_layout(template="simple_white", hoverlabel_align="left")
     fig.update_layout(xaxis_visible=False, yaxis_visible=False)
     fig.write_html(path, include_plotlyjs="cdn", div_id="map", config={"responsive": True})

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from ..keep.paths import PACKAGE
 from ..languages import language_table
 
-#: Resource bands: three of the Okabe-Ito colours.
+#: Resource bands: two of the Okabe-Ito colours, and Tol's red.
 BAND_COLORS = {"high": "#0072B2", "middle": "#E69F00", "low": "#CC3311", "unknown": "#999999"}
 #: Families: Tol's 'muted' scheme, made for colour-blind readers, and black.
 FAMILY_COLORS = {
@@ -47,6 +47,7 @@ def drawing(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
         with plt.style.context(_style(), after_reset=True):
             fig = draw(*args, **kwargs)
             for axis in itertools.chain(*((ax.xaxis, ax.yaxis) for ax in fig.axes)):
+                axis.set_tick_params(labelsize=plt.rcParams["font.size"])  # decides how many fit
                 axis.get_major_ticks(1)  # the others are made on saving, as copies of the first
                 axis.get_minor_ticks(1)
         return fig
@@ -127,20 +128,18 @@ def panels(count: int, width: float, height: float, below: float = 0) -> tuple:
     return fig, list(axes.flat[:count]), lowest
 
 
-def mean_line(
-    ax: Axes, table: pd.DataFrame, x: str, y: str, span: Any = (0, 1), **line: Any
-) -> None:
-    """Mean of ``y`` at each ``x``, over a band between two quantiles."""
+def mean_line(ax: Axes, table: pd.DataFrame, x: str, y: str, tail: float = 0, **line: Any) -> None:
+    """Mean of ``y`` at each ``x``, over a band without a share of the rows at either end."""
     by = table.groupby(x)[y]
     ax.plot(by.mean(), **line)
-    low, high = map(by.quantile, span)
+    low, high = by.quantile(tail), by.quantile(1 - tail)
     ax.fill_between(low.index, low, high, color=line["color"], alpha=0.12, linewidth=0)
 
 
-def layer_axis(*axes: Axes) -> None:
+def whole_numbers(*axes: Axes, label: str = "layer (0 = token embeddings)") -> None:
     """Whole numbers below the axes, and what they are."""
     for ax in axes:
-        ax.set_xlabel("layer (0 = token embeddings)")
+        ax.set_xlabel(label)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
@@ -155,7 +154,8 @@ def color_legend(
 ) -> None:
     """Legend of those colours whose name is among the values."""
     shown = [name for name in colors if name in set(values)]
-    marks = [plt.Line2D([], [], marker=marker, linestyle="", color=colors[name]) for name in shown]
+    look = {"marker": marker, "markersize": 6, "linestyle": ""}
+    marks = [plt.Line2D([], [], color=colors[name], **look) for name in shown]
     place.legend(marks, shown, **options)
 
 
@@ -163,7 +163,8 @@ def legend_below(fig: Figure) -> None:
     """What the lines of all panels are, below them."""
     found = [zip(*ax.get_legend_handles_labels()[::-1], strict=True) for ax in fig.axes]
     lines = dict(itertools.chain(*found))
-    fig.legend(lines.values(), lines, loc="outside lower center", ncols=min(4, len(lines)))
+    columns = min(len(lines), 4 if fig.get_figwidth() > 8 else 2)
+    fig.legend(lines.values(), lines, loc="outside lower center", ncols=columns)
 
 
 def _style() -> list:

@@ -3,10 +3,9 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from .maps import dots
-from .style import alternating, color_legend, colored, drawing, titled
+from .style import alternating, color_legend, colored, drawing, titled, whole_numbers
 
 
 @drawing
@@ -26,8 +25,8 @@ def accuracy_by_label(table: pd.DataFrame, title: str) -> Figure:
     order = table.groupby("label")["accuracy"].max().sort_values().index
     fig, ax = plt.subplots(figsize=(7, 1.5 + 0.2 * len(order)))
     for model, color, part in colored(table, "model"):
-        y, look = order.get_indexer(part["label"]), {"color": color, "markersize": 4}
-        ax.errorbar(part["accuracy"], y, xerr=part["sd"], fmt="o", label=model, **look)
+        y = order.get_indexer(part["label"])
+        ax.errorbar(part["accuracy"], y, xerr=part["sd"], fmt="o", color=color, label=model)
     ax.axvline(0.5, color="black", linewidth=0.8)
     ax.set_yticks(range(len(order)), order)
     ax.set_xlabel("accuracy, one against the rest")
@@ -56,8 +55,8 @@ def histogram(table: pd.DataFrame, value: str, xlabel: str, title: str) -> Figur
         ax.step(share.index, share, where="mid", color=color, label=model)
         ax.fill_between(share.index, share, step="mid", color=color, alpha=0.15)
         ax.axvline(part[value].mean(), color=color, linestyle="--")
-    ax.set(xlabel=xlabel, ylabel="share of the tokens", title=title, ylim=(0, None))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set(ylabel="share of the tokens", title=title, ylim=(0, None))
+    whole_numbers(ax, label=xlabel)
     ax.legend()
     return fig
 
@@ -83,8 +82,7 @@ def diversity_by_frequency(table: pd.DataFrame, ylabel: str, title: str) -> Figu
         ax.plot(part["part"], mean, color=color, marker="o", label=model)
         ax.fill_between(part["part"], mean - sd, mean + sd, color=color, alpha=0.12)
     ax.set(ylabel=ylabel, title=title, ylim=(0, None))
-    ax.set_xlabel("tenth of the tokens, from the most frequent")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(ax, label="tenth of the tokens, from the most frequent")
     ax.legend()
     return fig
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .style import BAND_COLORS, colored, drawing, layer_axis, panels, titled, with_languages
+from .style import BAND_COLORS, colored, drawing, panels, titled, whole_numbers, with_languages
 
 
 @drawing
@@ -32,7 +32,7 @@ def changes_by_layer(table: pd.DataFrame, title: str) -> Figure:
             ax.fill_between(part["layer"], part["low"], part["high"], color=color, alpha=0.15)
         ax.axhline(0, color="black", linewidth=0.8)
         ax.set(title=run)
-    layer_axis(*axes[0])
+    whole_numbers(*axes[0])
     axes[0, 0].set_ylabel("change of mean ILO (jackknife 95%)")
     axes[0, -1].legend(title="resources")
     return titled(fig, title)

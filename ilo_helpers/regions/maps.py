@@ -43,9 +43,7 @@ def project(
     index = acts.isel(layer=0, hidden=0).to_series().index
     tables = {}
     for method, layer in itertools.product(methods, acts.layer.values):
-        if method not in _METHODS:
-            raise ValueError(f"map {method!r}: choose from {', '.join(_METHODS)}")
-        xy = _METHODS[method](_points(acts, layer, metric), seed)
+        xy = _mapper(method, len(index), seed).fit_transform(_points(acts, layer, metric))
         tables[method, layer] = pd.DataFrame(xy, index, ["x", "y"])
     return pd.concat(tables, names=["method", "layer"]).reset_index()
 
@@ -60,27 +58,19 @@ def _points(acts, layer, metric):
     return points - points.mean(0)
 
 
-def _pca(points, seed):
-    from sklearn.decomposition import PCA
+def _mapper(method, points, seed):
+    """What maps so many points: an estimator as scikit-learn's are."""
+    from sklearn import decomposition, manifold
 
-    return PCA(2, random_state=seed).fit_transform(points)
+    if method == "PCA":
+        return decomposition.PCA(2, random_state=seed)
+    if method == "t-SNE":
+        return manifold.TSNE(init="pca", random_state=seed, perplexity=min(30, points // 4))
+    if method == "UMAP":
+        from umap import UMAP
 
-
-def _tsne(points, seed):
-    from sklearn.manifold import TSNE
-
-    perplexity = min(30, len(points) // 4)
-    return TSNE(init="pca", random_state=seed, perplexity=perplexity).fit_transform(points)
-
-
-def _umap(points, seed):
-    import umap
-
-    neighbors = min(15, len(points) - 1)
-    return umap.UMAP(n_neighbors=neighbors, random_state=seed, n_jobs=1).fit_transform(points)
-
-
-_METHODS = {"PCA": _pca, "t-SNE": _tsne, "UMAP": _umap}
+        return UMAP(n_neighbors=min(15, points - 1), random_state=seed, n_jobs=1)
+    raise ValueError(f"map {method!r}: choose from PCA, t-SNE, UMAP")
 
 
 def map_quality(
@@ -122,9 +112,9 @@ def map_quality(
         near = nearest_neighbors(vectors, k, distance, keep=False)
         scores = ilo_scores(near, k, tau).groupby("layer")[["bridge", "reach", "ilo"]].mean()
         for layer, row in scores.iterrows():
-            kept = 1.0 if vectors is acts else trustworthiness(
-                _points(acts, layer, metric),
-                vectors.sel(layer=layer).values.reshape(-1, 2), n_neighbors=k,
-            )  # fmt: skip
+            kept = 1.0
+            if vectors is not acts:
+                flat = vectors.sel(layer=layer).values.reshape(-1, 2)
+                kept = trustworthiness(_points(acts, layer, metric), flat, n_neighbors=k)
             rows.append({"layer": layer, "method": method, "trustworthiness": kept} | row.to_dict())
     return pd.DataFrame(rows)

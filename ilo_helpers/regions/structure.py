@@ -55,9 +55,8 @@ def structure_by_layer(
         hub = times > k + 2 * times.std()
         struck = hub[index]
         at_random = [rng.permutation(struck.ravel()).reshape(struck.shape) for _ in range(20)]
-        bridges, without, *fewer = [
-            _bridges(index, own, tau, places) for places in (False, struck, *at_random)
-        ]
+        met = np.where([np.zeros_like(struck), struck, *at_random], -1, own[index])
+        bridges, without, *fewer = (new_languages(met, own).sum(axis=-1) >= tau).sum(axis=-1)
         dimension, duplicates = _two_nn(at)
         rows.append({
             "layer": int(layer), "intrinsic_dimension": dimension, "duplicates": duplicates,
@@ -68,12 +67,6 @@ def structure_by_layer(
             "random_share": (bridges - np.mean(fewer)) / max(1, bridges),
         })  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def _bridges(index, own, tau, struck):
-    """How many sentences are bridges, with places struck from their lists."""
-    met = np.where(struck, -1, own[index])
-    return int((new_languages(met, own).sum(axis=1) >= tau).sum())
 
 
 def _two_nn(at):

@@ -16,10 +16,14 @@ from ..corpora import fingerprint
 from ..keep.digest import digest
 from ..keep.stores import kept_table
 from ..models import LanguageModel, load_model
-from .objectives import answer_losses, causal_model, collate, label_scores, label_words
-
-#: Padded tokens of one batch for the language-model loss: each has a logit for all the vocabulary.
-LOSS_TOKENS = 512
+from .objectives import (
+    EVALUATION_TOKENS,
+    answer_losses,
+    causal_model,
+    collate,
+    label_scores,
+    label_words,
+)
 
 
 def evaluate(
@@ -128,7 +132,7 @@ def _losses(lm, corpus):
     ids = [lm.tokenizer(text)["input_ids"] for text in texts["text"]]
     texts["tokens"] = [len(each) - 1 for each in ids]
     total = np.empty(len(texts))
-    batches = list(length_batches([len(each) for each in ids], LOSS_TOKENS))
+    batches = list(length_batches([len(each) for each in ids], EVALUATION_TOKENS))
     with torch.inference_mode(), fast_matmul(lm.attrs["matmul"]):
         for batch in tqdm(batches, "LM loss", unit="batch", file=sys.stdout, leave=False):
             pairs = [(ids[i][:1], ids[i][1:]) for i in batch]  # the rest as answer to the first

@@ -9,7 +9,6 @@ import argparse
 import itertools
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,11 +27,11 @@ from ..validity.intervals import change_by_layer
 from .evaluation import accuracy, evaluate, lm_loss
 from .finetuning import fine_tune
 from .objectives import label_words
-from .tasks import load_task, same_as_english
+from .tasks import draw_items, load_task, same_as_english
 
 TABLES = ("runs", "layers", "languages")
-#: Layers that the first 8 blocks give, which the paper freezes; 0 (the embeddings) is apart.
-EARLY = range(1, 9)
+#: The last layer that the first 8 blocks give, which the paper freezes; 0, embeddings, is apart.
+EARLY = 8
 #: What names a run; every combination of the lists of the command line is one.
 GRID = ("language", "freeze", "learning_rate", "epochs", "seed")
 
@@ -40,10 +39,7 @@ GRID = ("language", "freeze", "learning_rate", "epochs", "seed")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line asks for and the tables do not have yet."""
     options = _parser().parse_args(arguments)
-    study = open_study(
-        options.model, options.corpus, options.split, options.sentences,
-        k=options.k, tau=options.tau,
-    )  # fmt: skip
+    study = open_study(options.model, options.corpus, sentences=options.sentences)
     task = load_task(options.task)
     folder = figures_folder(study.caption)
     folder.mkdir(exist_ok=True)
@@ -53,15 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "corpus": corpus["name"], "corpus_fingerprint": corpus["fingerprint"],
         "sentences": len(study.text), "task": task.attrs["name"],
         "task_fingerprint": task.attrs["fingerprint"], "test_items": options.test_items,
-        "loss_sentences": options.loss_sentences, "k": options.k, "tau": options.tau,
+        "loss_sentences": options.loss_sentences, "k": study.k, "tau": study.tau,
     }  # fmt: skip
     grid = itertools.product(*(vars(options)[name] for name in GRID))
     settings = [common | dict(zip(GRID, values, strict=True)) for values in grid]
     for place, setting in enumerate(settings, 1):
         told = " ".join(str(setting[name]) for name in ("task", *GRID))
-        there = (
-            settings_digest(setting) in read_tables(folder)["runs"].get("run", pd.Series()).values
-        )
+        there = settings_digest(setting) in set(read_tables(folder)["runs"].get("run", ()))
         print(f"[{place}/{len(settings)}] {told}{': in the tables' * there}", flush=True)
         if not there:
             _append(folder, measure(study, task, setting))
@@ -109,10 +103,7 @@ def measure(study: Study, task: pd.DataFrame, setting: dict) -> dict[str, pd.Dat
 
 def _by_language(study, path, task, setting):
     """Accuracy and language-model loss, before and after, a row a language."""
-    if setting["test_items"]:
-        tested = task.loc[task["split"] == "test", "id"].drop_duplicates()
-        tested = tested.sample(setting["test_items"], random_state=0)
-        task = task[(task["split"] != "test") | task["id"].isin(tested)]
+    task = draw_items(task, setting["test_items"])
     words = label_words(task, setting["language"])
     models = {"before": study.model, "after": path}
     answers = {when: evaluate(model, task, words) for when, model in models.items()}
@@ -136,22 +127,23 @@ def _summary(path, layers, languages, cka):
     """One line on a run: means over languages, over early and late layers."""
     run = json.loads((path / "run.json").read_text(encoding="utf-8"))
     loss = pd.read_csv(path / "loss.csv")
-    ilo = layers[(layers["score"] == "ilo") & (layers["group"] == "all")].set_index("layer")
-    early, late = ilo.index.isin(EARLY), ilo.index > max(EARLY)
-    inside = languages.index.isin(run["language"].split("+"))
+    ilo = layers[(layers["score"] == "ilo") & (layers["group"] == "all")]
+    change = ilo.set_index("layer")["change"]
     row = {
         "steps": int(loss["step"].max()),
         "trained_parameters": run["trained_parameters"],
         "dev_loss": loss["eval_loss"].dropna().iloc[-1],
-        "ilo_change_early": ilo.loc[early, "change"].mean(),
-        "ilo_change_late": ilo.loc[late, "change"].mean(),
-        "cka_early": cka.loc[ilo.index[early]].min(),
-        "cka_late": cka.loc[ilo.index[late]].min(),
+        "ilo_change_early": change.loc[1:EARLY].mean(),
+        "ilo_change_late": change.loc[EARLY + 1 :].mean(),
+        "cka_early": cka.loc[1:EARLY].min(),
+        "cka_late": cka.loc[EARLY + 1 :].min(),
     }
-    measured = ["accuracy_before", "accuracy_after", "accuracy_unlike_english", "loss_change"]
     forgotten = languages["loss_after"] - languages["loss_before"]
-    for name, values in languages.assign(loss_change=forgotten)[measured].items():
-        row |= {f"{name}_trained": values[inside].mean(), f"{name}_others": values[~inside].mean()}
+    trained = languages.index.isin(run["language"].split("+"))
+    for name in ("accuracy_before", "accuracy_after", "accuracy_unlike_english", "loss_change"):
+        values = forgotten if name == "loss_change" else languages[name]
+        row[f"{name}_trained"] = values[trained].mean()
+        row[f"{name}_others"] = values[~trained].mean()
     return row
 
 
@@ -196,7 +188,6 @@ def _parser():
     add = parser.add_argument
     add("--model", default="gemma-3-270m")
     add("--corpus", default="udhr", help="what ILO and the language-model loss are measured on")
-    add("--split", help="of FLORES: dev or devtest")
     add("--sentences", type=int, help="of the corpus, the first so many (default: all)")
     add("--task", default="cldr", help="'cldr', 'sib200', or a path")
     add("--test-items", type=int, help="so many, drawn at random (default: all)")
@@ -206,10 +197,8 @@ def _parser():
     add("--learning-rate", nargs="+", type=float, default=[5e-5])
     add("--epochs", nargs="+", type=int, default=[3])
     add("--seed", nargs="+", type=int, default=[0])
-    add("--k", type=int, default=5)
-    add("--tau", type=int, default=3)
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -30,38 +30,12 @@ CLDR_SHARES = [0.6, 0.1, 0.3]
 
 #: How the answer is asked for, and what the labels are called, in each training language.
 #: Ours; another language needs its own words (``fine_tune(…, words=…)``).
-WORDS = {
-    "eng_Latn": {
-        "cue": "Category",
-        "territory": "territory", "language": "language", "currency": "currency",
-        "script": "script", "unit": "unit",
-        "science/technology": "science", "travel": "travel", "politics": "politics",
-        "sports": "sports", "health": "health", "entertainment": "entertainment",
-        "geography": "geography",
-    },
-    "swh_Latn": {
-        "cue": "Aina",
-        "territory": "eneo", "language": "lugha", "currency": "sarafu", "script": "mwandiko",
-        "unit": "kipimo",
-        "science/technology": "sayansi", "travel": "safari", "politics": "siasa",
-        "sports": "michezo", "health": "afya", "entertainment": "burudani",
-        "geography": "jiografia",
-    },
-    "hin_Deva": {
-        "cue": "श्रेणी",
-        "territory": "क्षेत्र", "language": "भाषा", "currency": "मुद्रा", "script": "लिपि",
-        "unit": "इकाई",
-        "science/technology": "विज्ञान", "travel": "यात्रा", "politics": "राजनीति",
-        "sports": "खेल", "health": "स्वास्थ्य", "entertainment": "मनोरंजन",
-        "geography": "भूगोल",
-    },
-}  # fmt: skip
+WORDS = pd.read_csv(Path(__file__).with_name("words.csv"), index_col="name").to_dict()
 
 
 def load_task(
     name_or_path: str | os.PathLike = "cldr",
     languages: Sequence[str] | None = None,
-    items: int | None = None,
 ) -> pd.DataFrame:
     """Load a classification task.
 
@@ -75,8 +49,6 @@ def load_task(
         index_id, category, text); or one ``.csv`` or ``.tsv`` with the columns below.
     languages : list of str, optional
         FLORES codes; default: all the task has of the paper's 31, or all of your own file.
-    items : int, optional
-        Of each label and split at most so many, the first; default all.
 
     Returns
     -------
@@ -106,9 +78,6 @@ def load_task(
     if languages is not None:
         check_languages(name, task, languages)
         task = task[task["language"].isin(languages)]
-    if items is not None:
-        first = task.drop_duplicates("id").groupby(["split", "label"]).head(items)["id"]
-        task = task[task["id"].isin(first)]
     task = task[COLUMNS].reset_index(drop=True)
     task.attrs = {"name": name, **attrs, "fingerprint": digest(*task.to_numpy().ravel())}
     return task
@@ -122,6 +91,27 @@ def check_languages(name: str, task: pd.DataFrame, wanted: Sequence[str]) -> Non
         raise ValueError(
             f"task {name!r} has no language {', '.join(lacking)}; there are {', '.join(there)}"
         )
+
+
+def draw_items(task: pd.DataFrame, items: int | None, split: str = "test") -> pd.DataFrame:
+    """A task with so many items of a split, drawn at random, the same in every language.
+
+    Parameters
+    ----------
+    task : pandas.DataFrame
+    items : int or None
+        All where there are no more, or None is given.
+    split : str
+        The others stay as they are.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    of_split = task["split"] == split
+    ids = task.loc[of_split, "id"].drop_duplicates()
+    drawn = ids if items is None else ids.sample(min(items, len(ids)), random_state=0)
+    return task[~of_split | task["id"].isin(drawn)]
 
 
 def same_as_english(task: pd.DataFrame) -> pd.Series:
@@ -169,7 +159,7 @@ def read_cldr(_languages: Sequence[str] | None) -> tuple[pd.DataFrame, dict[str,
 
 def _ambiguous(texts, items):
     """Items whose name is also that of an item with another label ('Armenian' is two)."""
-    labels = {}
+    labels: dict[str, set[str]] = {}
     for label, key in items:
         labels.setdefault(texts[label, key].casefold(), set()).add(label)
     return {item for item in items if len(labels[texts[item].casefold()]) > 1}
@@ -183,36 +173,32 @@ def read_sib200(languages: Sequence[str] | None) -> tuple[pd.DataFrame, dict[str
     """From the hub, which calls the dev split "validation"."""
     from datasets import load_dataset
 
-    called = {"train": "train", "dev": "validation", "test": "test"}
-    tables = [
-        load_dataset(SIB200, code, split=called[split])
-        .to_pandas()
-        .assign(language=code, split=split)
-        for code in languages or language_table().index
-        for split in SPLITS
-    ]
-    attrs = {"source": f"SIB-200, hub {SIB200}", "licence": SIB200_LICENCE}
-    return _sib200_rows(pd.concat(tables)), attrs
+    def read(code, split):
+        part = "validation" if split == "dev" else split
+        return load_dataset(SIB200, code, split=part).to_pandas()
+
+    return _sib200(languages or language_table().index, read, f"hub {SIB200}")
 
 
 def _read_folder(root, languages):
     there = paper_order(path.name for path in root.iterdir() if path.is_dir())
     paper = [code for code in language_table().index if code in there]
-    tables = []
-    for code in languages or paper or there:
-        for split in SPLITS:
-            file = root / code / f"{split}.tsv"
-            if not file.exists():
-                raise ValueError(f"task {str(root)!r}: no {file.relative_to(root)}")
-            # no quoting: sentences hold lone quotation marks
-            table = _read_table(file, sep="\t", quoting=csv.QUOTE_NONE)
-            tables.append(table.assign(language=code, split=split))
-    attrs = {"source": "SIB-200, local copy", "licence": SIB200_LICENCE}
-    return _sib200_rows(pd.concat(tables)), attrs
+
+    def read(code, split):
+        file = root / code / f"{split}.tsv"
+        if not file.exists():
+            raise ValueError(f"task {str(root)!r}: no {file.relative_to(root)}")
+        # no quoting: sentences hold lone quotation marks
+        return _read_table(file, sep="\t", quoting=csv.QUOTE_NONE)
+
+    return _sib200(languages or paper or there, read, "local copy")
 
 
-def _sib200_rows(table):
-    return table.rename(columns={"index_id": "id", "category": "label"}).astype(str)
+def _sib200(languages, read, source):
+    parts = [(code, split) for code in languages for split in SPLITS]
+    rows = pd.concat([read(*part).assign(language=part[0], split=part[1]) for part in parts])
+    rows = rows.rename(columns={"index_id": "id", "category": "label"}).astype(str)
+    return rows, {"source": f"SIB-200, {source}", "licence": SIB200_LICENCE}
 
 
 def _read_file(path):

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.linalg import subspace_angles
+from scipy.linalg import orth
 
 from .._knn import knn
 
@@ -272,8 +272,11 @@ def canonical_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             f"canonical angles of {a.shape} and {b.shape}: need the same rows, and at least as "
             "many as the wider matrix has columns"
         )
-    angles = subspace_angles(np.asarray(a, np.float64), np.asarray(b, np.float64))
-    return np.cos(angles)[::-1]
+    bases = []
+    for matrix in (a, b):
+        q, r = np.linalg.qr(np.asarray(matrix, np.float64))
+        bases.append(q @ orth(r))
+    return np.linalg.svd(bases[0].T @ bases[1], compute_uv=False).clip(0, 1)
 
 
 def by_frequency(counts: pd.Series, values: pd.Series, seed: int = 0) -> pd.DataFrame:

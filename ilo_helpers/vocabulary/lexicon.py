@@ -15,6 +15,7 @@ from ..sources.cldr import CLDR_LACKS, cldr_names
 from .tokens import MARK
 
 KINDS = ("territory", "language", "currency")
+READINGS = ("one token", "mean of the pieces", "no piece in common")
 #: Ranks up to which a translation counts as found.
 RANKS = (1, 5, 10)
 
@@ -48,8 +49,8 @@ def load_lexicon(languages: Sequence[str] | None = None) -> pd.DataFrame:
 
 
 def translation_retrieval(
-    lexicon: pd.DataFrame, pieces: pd.DataFrame, rows: xr.DataArray, single: bool = False,
-    spelling: pd.Series | None = None, pool: int = 20,
+    lexicon: pd.DataFrame, pieces: pd.DataFrame, rows: xr.DataArray, spelling: pd.Series,
+    pool: int = 20,
 ) -> pd.DataFrame:  # fmt: skip
     """How often a name's translation is among the names nearest to it in another language.
 
@@ -60,6 +61,11 @@ def translation_retrieval(
     that expected if the candidates were the translation and pool − 1 of the others, drawn at
     random (hypergeometric, exact). Our definition.
 
+    Three readings: ``"one token"``, only names that are one token in both languages, not the
+    same one; ``"mean of the pieces"``, all; ``"no piece in common"``, only names that share no
+    token with their translation, case and the mark for a space disregarded, for others may be
+    found by their spelling.
+
     Parameters
     ----------
     lexicon : pandas.DataFrame
@@ -69,11 +75,8 @@ def translation_retrieval(
         column :func:`ilo_helpers.vocabulary.tokens.find_pieces`.
     rows : xarray.DataArray
         (token, hidden) with a coordinate ``id``; of length 1.
-    single : bool
-        Only names that are one token in both languages, not the same one.
-    spelling : pandas.Series, optional
-        Text of each token by id: only names that share no token with their translation, case
-        and the mark for a space disregarded. Others may be found by their spelling.
+    spelling : pandas.Series
+        Text of each token by id.
     pool : int
         Candidates a name is ranked among.
 
@@ -81,33 +84,39 @@ def translation_retrieval(
     -------
     pandas.DataFrame
         source, target (FLORES codes), their scripts, names (asked about), ``p@1``, ``p@5`` and
-        ``p@10`` (0 to 1; by chance n / pool), a row a pair; pairs with fewer than ``pool`` names
-        are left out.
+        ``p@10`` (0 to 1; by chance n / pool) and reading, a row a reading and pair; pairs with
+        fewer than ``pool`` names are left out.
     """
     vectors = {code: _means(rows, pieces[code]) for code in lexicon}
     folded = lexicon.apply(lambda names: names.str.casefold())
     once = folded.apply(lambda names: ~names.duplicated(keep=False))
-    usable = pieces.map(len) == 1 if single else pieces.map(len) > 0
-    if spelling is not None:
-        plain = spelling.str.replace(MARK, "").str.casefold().to_dict()
-        pieces = pieces.map(lambda ids: [plain[place] for place in ids])
-    sets = pieces.map(frozenset)
+    length, same = pieces.map(len), pieces.map(frozenset)
+    plain = spelling.str.replace(MARK, "").str.casefold().to_dict()
+    alike = pieces.map(lambda ids: frozenset(plain[place] for place in ids))
     script = language_table(list(lexicon))["script"]
     table = []
-    for source, target in itertools.permutations(lexicon, 2):
-        asked = usable[source] & usable[target] & once[target] & (folded[source] != folded[target])
-        if single or spelling is not None:
-            apart = map(frozenset.isdisjoint, sets[source], sets[target])
-            asked &= np.fromiter(apart, bool, len(lexicon))
-        places = np.flatnonzero(asked)
-        if len(places) < pool:
-            continue
-        score = vectors[source][places] @ vectors[target][places].T
-        rank = (score >= np.diag(score)[:, None]).sum(1)  # 1: nothing else as near
-        told = (source, target, *script[[source, target]], len(places))
-        table.append((*told, *_expected_precision(rank, pool)))
+    for a, b in itertools.combinations(lexicon, 2):
+        places = np.flatnonzero((length[[a, b]] > 0).all(axis=1) & (folded[a] != folded[b]))
+        score = vectors[a][places] @ vectors[b][places].T
+        single = (length[[a, b]] == 1).all(axis=1) & _disjoint(same, a, b)
+        asked = dict(zip(READINGS, (single, single | True, _disjoint(alike, a, b)), strict=True))
+        for source, target, nearness in ((a, b, score), (b, a, score.T)):
+            nearer = (nearness >= score.diagonal()[:, None]).astype(np.float32)
+            for reading, names in asked.items():
+                chosen = (names & once[target]).to_numpy()[places]
+                if chosen.sum() >= pool:
+                    rank = (nearer @ chosen.astype(np.float32))[chosen]  # 1: nothing else as near
+                    told = (source, target, *script[[source, target]], len(rank))
+                    table.append((*told, *_expected_precision(rank, pool), reading))
     columns = ["source", "target", "source_script", "target_script", "names"]
-    return pd.DataFrame(table, columns=columns + [f"p@{n}" for n in RANKS])
+    found = pd.DataFrame(table, columns=[*columns, *(f"p@{n}" for n in RANKS), "reading"])
+    order = {each: place for place, each in enumerate([*READINGS, *lexicon])}
+    return found.sort_values(["reading", "source", "target"], key=lambda part: part.map(order))
+
+
+def _disjoint(sets, a, b):
+    """Of each row, whether its sets in two columns have nothing in common."""
+    return np.fromiter(map(frozenset.isdisjoint, sets[a], sets[b]), bool, len(sets))
 
 
 def _expected_precision(rank, pool):
