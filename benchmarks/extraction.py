@@ -13,9 +13,10 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from ilo_helpers import load_corpus, load_model
-from ilo_helpers.activations import BATCH_TOKENS, pool_sentences, tokenize
+from ilo_helpers.activations import BATCH_TOKENS
 from ilo_helpers.arithmetic import fast_matmul
 from ilo_helpers.keep.paths import data_dir
+from ilo_helpers.pooling import pool_sentences, tokenize
 
 
 def one_at_a_time(model, sentences, precision):

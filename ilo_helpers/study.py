@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import pandas as pd
 import xarray as xr
 
-from .activations import extract_activations, pooling_without_first
+from .activations import extract_activations
 from .corpora import load_corpus
 from .ilo import ilo_scores
 from .keep.captions import Caption
 from .languages import language_table
 from .models import LanguageModel, load_model
 from .neighbors import nearest_neighbors
+from .pooling import pooling_without_first
 
 #: Neighbours stored, where the corpus has as many: room for every k a slider offers.
 STORED = 30

@@ -8,9 +8,10 @@ import pytest
 from conftest import LANGUAGES, world
 
 from ilo_helpers import load_corpus, load_model
-from ilo_helpers.activations import POOLINGS, extract_activations
+from ilo_helpers.activations import extract_activations
 from ilo_helpers.keep.paths import ROOT
 from ilo_helpers.languages import check_code
+from ilo_helpers.pooling import POOLINGS
 from ilo_helpers.sources.packaged import PACKAGED
 from ilo_helpers.sources.texts import CORPORA, Text
 from ilo_helpers.training.tasks import TASKS, load_task

@@ -16,7 +16,7 @@ from .paths import PACKAGE
 RECIPES = {"activations": 1, "neighbors": 1, "finetuned": 1, "answers": 1, "losses": 1}
 #: The code behind each step, files of the package.
 CODE = {
-    "activations": ["arithmetic.py", "models.py", "activations.py"],
+    "activations": ["arithmetic.py", "models.py", "pooling.py", "activations.py"],
     "neighbors": ["arithmetic.py", "_knn.py", "neighbors.py"],
     "finetuned": ["arithmetic.py", "training/objectives.py", "training/finetuning.py"],
     "answers": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],

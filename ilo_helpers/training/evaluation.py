@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ..activations import length_batches
 from ..arithmetic import fast_matmul
 from ..corpora import fingerprint
 from ..keep.digest import digest
 from ..keep.stores import kept_table
 from ..models import LanguageModel, load_model
+from ..pooling import length_batches
 from .objectives import (
     EVALUATION_TOKENS,
     answer_losses,

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ..activations import length_batches
 from ..arithmetic import fast_matmul
 from ..models import LanguageModel, no_progress_bar
+from ..pooling import length_batches
 from .tasks import WORDS
 
 if TYPE_CHECKING:

@@ -216,6 +216,7 @@ def _partial(x, y, controls):
     constant = np.ones((*x.shape, 1))
     design = np.concatenate([constant, stats.rankdata(controls, axis=-2)], axis=-1)
     # rtol=None: a control that is constant in a resample is told from rounding
-    left = (ranks - design @ (np.linalg.pinv(design, rtol=None) @ ranks))[..., 0]
+    inverse = np.linalg.pinv(design, rtol=None)  # type: ignore[call-overload]
+    left = (ranks - design @ (inverse @ ranks))[..., 0]
     size = np.prod(np.linalg.norm(left, axis=-1), axis=0)
     return np.where(size > 1e-9, left.prod(0).sum(-1) / np.maximum(size, 1e-9), 0)
