@@ -30,15 +30,16 @@ def table(rows):
 def test_planted_translations_are_found_and_unrelated_ones_are_not():
     names, pieces, rows = planted()
     texts = pd.Series([f"▁T{i}" for i in range(60)])
-    for kind in ({}, {"single": True}, {"spelling": texts}):
-        found = translation_retrieval(names, pieces, table(rows), **kind)
-        assert found["names"].tolist() == [30, 30]
-        np.testing.assert_allclose(found["p@1"], 1)
-    assert found["target_script"].tolist() == ["Cyrillic", "Latin"]
+    found = translation_retrieval(names, pieces, table(rows), texts)
+    readings = ["one token", "mean of the pieces", "no piece in common"]
+    assert found["reading"].tolist() == [each for each in readings for _ in range(2)]
+    assert (found["names"] == 30).all()
+    np.testing.assert_allclose(found["p@1"], 1)
+    assert found["target_script"].tolist() == ["Cyrillic", "Latin"] * 3
     rows[30:] = rows[30:][::-1]  # every translation is another item's
-    assert (translation_retrieval(names, pieces, table(rows), pool=30)["p@1"] == 0).all()
+    assert (translation_retrieval(names, pieces, table(rows), texts, pool=30)["p@1"] == 0).all()
     rows[:] = 1  # all alike: ties count against, nothing is found
-    assert (translation_retrieval(names, pieces, table(rows))["p@10"] == 0).all()
+    assert (translation_retrieval(names, pieces, table(rows), texts)["p@10"] == 0).all()
 
 
 def test_what_is_not_asked_about():
@@ -49,14 +50,15 @@ def test_what_is_not_asked_about():
     pieces.at[4, "rus_Cyrl"] = [34, 35]  # two pieces, one that of its translation but for case
     texts = pd.Series([f"t{i}" for i in range(60)])
     texts[34] = "▁T4"
-    kinds = {"all": {}, "one": {"single": True}, "apart": {"spelling": texts}}
-    size = {}
-    for name, kind in kinds.items():
-        found = translation_retrieval(names, pieces, table(rows), **kind)
-        size[name] = found.set_index("source")["names"].to_dict()
-    assert size["all"] == {"eng_Latn": 26, "rus_Cyrl": 28}
-    assert size["one"] == size["apart"] == {"eng_Latn": 25, "rus_Cyrl": 27}
-    few = translation_retrieval(names[:15], pieces[:15], table(rows))
+    found = translation_retrieval(names, pieces, table(rows), texts)
+    size = {
+        reading: part.set_index("source")["names"].to_dict()
+        for reading, part in found.groupby("reading")
+    }
+    assert size["mean of the pieces"] == {"eng_Latn": 26, "rus_Cyrl": 28}
+    fewer = {"eng_Latn": 25, "rus_Cyrl": 27}
+    assert size["one token"] == size["no piece in common"] == fewer
+    few = translation_retrieval(names[:15], pieces[:15], table(rows), texts)
     assert few.empty and "p@10" in few  # both pairs have fewer names than candidates
 
 
@@ -64,7 +66,8 @@ def test_precision_is_that_of_a_pool_of_candidates_drawn_at_random():
     names, pieces, _ = planted()
     rng = np.random.default_rng(1)
     rows = table(rng.normal(size=(60, 4)))
-    found = translation_retrieval(names, pieces, rows, pool=20).iloc[0]
+    texts = pd.Series([f"t{i}" for i in range(60)])
+    found = translation_retrieval(names, pieces, rows, texts, pool=20).iloc[0]
     cosine = rows.values[:30] @ rows.values[30:].T
     hits = {1: 0, 5: 0}
     for _ in range(3000):
@@ -75,7 +78,7 @@ def test_precision_is_that_of_a_pool_of_candidates_drawn_at_random():
             hits[n] += place <= n
     for n, count in hits.items():  # 3,000 draws: standard error below 0.01
         assert found[f"p@{n}"] == pytest.approx(count / 3000, abs=0.04)
-    whole = translation_retrieval(names, pieces, rows, pool=30).iloc[0]
+    whole = translation_retrieval(names, pieces, rows, texts, pool=30).iloc[0]
     rank = (cosine >= np.diag(cosine)[:, None]).sum(1)
     assert whole["p@5"] == pytest.approx((rank <= 5).mean())
 
