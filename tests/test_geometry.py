@@ -5,14 +5,12 @@ import xarray as xr
 
 from ilo_helpers import load_model
 from ilo_helpers._knn import knn
+from ilo_helpers.vocabulary.compare import canonical_correlations, shared_neighbors, shared_rows
 from ilo_helpers.vocabulary.geometry import (
     by_frequency,
-    canonical_correlations,
     category_diversity,
     neighbor_composition,
     separability,
-    shared_neighbors,
-    shared_rows,
     token_neighbors,
     unit_rows,
 )

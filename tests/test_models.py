@@ -9,10 +9,12 @@ from ilo_helpers import arithmetic, load_model
 from ilo_helpers.arithmetic import fast_matmul, matmul_precision
 
 CHEAP = """
-import importlib, pkgutil, sys
+import importlib, pathlib, sys
 import ilo_helpers
 assert not {'torch', 'transformers', 'xarray', 'zarr'} & set(sys.modules)
-rooms = [m.name for m in pkgutil.walk_packages(ilo_helpers.__path__, 'ilo_helpers.')]
+home = pathlib.Path(ilo_helpers.__file__).parent
+rooms = ['.'.join(p.relative_to(home.parent).with_suffix('').parts) for p in home.rglob('*.py')]
+rooms = [room.removesuffix('.__init__') for room in rooms]
 for room in sorted(rooms, key=lambda name: '.plots' in name):
     importlib.import_module(room)
     heavy = {'torch', 'transformers', 'datasets', 'sklearn', 'umap', 'zarr'}

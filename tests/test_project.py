@@ -31,8 +31,9 @@ sources.cldr corpora arithmetic models pooling activations _knn neighbors ilo st
 regions.fragments regions.rates regions.offsets regions.structure regions.maps validity.cka
 validity.clouds validity.alignment validity.intervals validity.chance validity.worlds
 validity.probes training.tasks training.objectives training.finetuning training.evaluation
-training.sweep vocabulary.tokens vocabulary.geometry vocabulary.lexicon plots.style plots.grids
-plots.languages plots.layers plots.maps plots.tokens plots.training reproduce
+training.sweep vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon
+plots.style plots.grids plots.languages plots.layers plots.maps plots.tokens plots.training
+reproduce
 """.split()
 
 

@@ -105,7 +105,7 @@ def translation_retrieval(
             for reading, names in asked.items():
                 chosen = (names & once[target]).to_numpy()[places]
                 if chosen.sum() >= pool:
-                    rank = (nearer @ chosen.astype(np.float32))[chosen].astype(float)  # 1: none as near
+                    rank = (nearer @ chosen.astype(np.float32))[chosen].astype(float)
                     told = (source, target, *script[[source, target]], len(rank))
                     table.append((*told, *_expected_precision(rank, pool), reading))
     columns = ["source", "target", "source_script", "target_script", "names"]
