@@ -34,10 +34,10 @@ check: .venv/ready
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-
-quick: lint
 	$(BIN)/codespell
 	$(BIN)/mypy
+
+quick: lint
 	$(BIN)/python -m pytest -q -m "not real"
 
 test: lint

@@ -9,14 +9,14 @@ import torch
 from conftest import ARCHITECTURES, CORPUS, table
 
 from ilo_helpers import activations, extract_activations, load_corpus, load_model
-from ilo_helpers.activations import (
+from ilo_helpers.keep import stores
+from ilo_helpers.pooling import (
     POOLINGS,
     mean_of_all,
     pool_sentences,
     pooling_without_first,
     tokenize,
 )
-from ilo_helpers.keep import stores
 
 
 def reference(lm, text, pooling, bos=True):
