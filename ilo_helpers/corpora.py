@@ -50,7 +50,8 @@ def load_corpus(
     pandas.DataFrame
         Index ``sentence`` (str: ``"A1.1"``, the corpus's ids, or line numbers from 1), columns
         FLORES codes in the paper's order. ``attrs``: name, source, licence, note, whitespace,
-        fingerprint (hash of codes, ids and text), all str.
+        fingerprint (hash of codes, ids and text), all str, and scripts (dict: script by code, where
+        it is not the one that the code names).
 
     Raises
     ------
@@ -80,7 +81,7 @@ def load_corpus(
         name += f"-{rows}x{columns}-{fingerprint(corpus)[:6]}"
     corpus.attrs = {
         "name": name, "source": found.source, "licence": found.licence, "note": found.note,
-        "whitespace": whitespace, "fingerprint": fingerprint(corpus),
+        "whitespace": whitespace, "fingerprint": fingerprint(corpus), "scripts": found.scripts,
     }  # fmt: skip
     return corpus
 

@@ -9,6 +9,7 @@ bootstrap and jackknife, the permutation test, and the hubs.
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -56,17 +57,78 @@ def ilo_scores(
     """
     ks, taus = np.atleast_1d(k).tolist(), np.atleast_1d(tau).tolist()
     _check(neighbors, ks, taus)
-    met = neighbor_languages(neighbors).values[..., : max(ks)]
-    new = new_languages(met, np.arange(met.shape[1])[:, None])
-    count, first = new.cumsum(axis=-1), _first_met(met, new)
-    tables = []
-    for near, least in itertools.product(ks, taus):
-        if least <= near:
-            bridge = (count[..., near - 1] >= least).mean(axis=2)
-            reach = (first < near).sum(axis=2) / (met.shape[1] - 1)
-            scores = {"bridge": bridge, "reach": reach, "ilo": hmean([bridge, reach])}
-            tables.append(_tidy(neighbors, near, least, scores))
-    return pd.concat(tables, ignore_index=True)
+    tally = tally_lists(neighbors.isel(neighbor=slice(max(ks))))
+    return pd.concat(
+        [_tidy(neighbors, near, least, tally.scores(near, least))
+         for near, least in itertools.product(ks, taus) if least <= near],
+        ignore_index=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Languages counted in neighbour lists, once for every k and tau; see :func:`tally_lists`.
+
+    Parameters
+    ----------
+    met : numpy.ndarray
+        int (layer, language, sentence, k): language of each neighbour.
+    new : numpy.ndarray
+        bool, the same: whether it brings another language into the list for the first time.
+    count : numpy.ndarray
+        int, the same: distinct other languages up to there.
+    first : numpy.ndarray
+        int (layer, language, other language): earliest place at which a language's lists meet the
+        other, or their length where they never do.
+    """
+
+    met: np.ndarray
+    new: np.ndarray
+    count: np.ndarray
+    first: np.ndarray
+
+    def scores(self, k: int, tau: int) -> dict[str, np.ndarray]:
+        """``"bridge"``, ``"reach"`` and ``"ilo"``, each float64 (layer, language)."""
+        bridge = (self.count[..., k - 1] >= tau).mean(axis=2)
+        reach = (self.first < k).sum(axis=2) / (self.met.shape[1] - 1)
+        return {"bridge": bridge, "reach": reach, "ilo": hmean([bridge, reach])}
+
+    def without_each(self, k: int, tau: int) -> dict[str, np.ndarray]:
+        """The same without each sentence in turn, in all languages: (sentence, layer, language).
+
+        A language loses from its reach what no sentence but the one left out meets.
+        """
+        languages, sentences = self.met.shape[1:3]
+        bridging = self.count[..., k - 1] >= tau
+        bridge = (bridging.sum(axis=2, keepdims=True) - bridging) / (sentences - 1)
+        own, lost = np.arange(languages)[:, None, None], []
+        for met, new in zip(self.met[..., :k], self.new[..., :k], strict=True):  # layers
+            pair = own * languages + met
+            lists = np.bincount(pair[new], minlength=languages**2)  # in which a pair meets
+            lost.append((new & (lists[pair] == 1)).sum(axis=-1))
+        reach = ((self.first < k).sum(axis=2)[..., None] - lost) / (languages - 1)
+        parts = {"bridge": np.moveaxis(bridge, 2, 0), "reach": np.moveaxis(reach, 2, 0)}
+        return parts | {"ilo": hmean([*parts.values()])}
+
+
+def tally_lists(neighbors: xr.Dataset) -> Tally:
+    """Count the languages in all lists.
+
+    Parameters
+    ----------
+    neighbors : xarray.Dataset
+
+    Returns
+    -------
+    Tally
+    """
+    met = neighbor_languages(neighbors).values
+    layers, languages, _, k = met.shape
+    new = new_languages(met, np.arange(languages)[:, None])
+    first = np.full((layers, languages, languages), k)
+    layer, own, *_ = np.ogrid[:layers, :languages, :1, :1]
+    np.minimum.at(first, (layer, own, met), np.where(new, np.arange(k), k))
+    return Tally(met, new, new.cumsum(axis=-1, dtype=np.int16), first)
 
 
 def bridges(neighbors: xr.Dataset, k: int = 5, tau: int = 3) -> xr.DataArray:
@@ -109,18 +171,6 @@ def new_languages(met: np.ndarray, own: np.ndarray) -> np.ndarray:
     for place in range(1, met.shape[-1]):
         new[..., place] &= (met[..., place, None] != met[..., :place]).all(axis=-1)
     return new
-
-
-def _first_met(met, new):
-    """Earliest place at which a language's lists meet each other one: int (layer, language, other).
-
-    The length of the lists where they never do.
-    """
-    layers, languages, _, k = met.shape
-    first = np.full((layers, languages, languages), k)
-    layer, own = np.arange(layers)[:, None, None, None], np.arange(languages)[:, None, None]
-    np.minimum.at(first, (layer, own, met), np.where(new, np.arange(k), k))
-    return first
 
 
 def _check(neighbors, ks, taus):

@@ -15,6 +15,8 @@ from .keep.paths import slug
 from .keep.stores import Store, check_disk
 
 DISTANCES = ("cosine", "euclidean")
+#: What a neighbour may be.
+KINDS = ("own", "translation", "other")
 
 
 def nearest_neighbors(
@@ -191,8 +193,24 @@ def neighbor_languages(neighbors: xr.Dataset) -> xr.DataArray:
     return neighbors["index"] // neighbors.sizes["sentence"]
 
 
+def list_kinds(neighbors: xr.Dataset) -> np.ndarray:
+    """What each neighbour is (our definition).
+
+    Returns
+    -------
+    numpy.ndarray
+        int8, as ``index``, places in :data:`KINDS`: of the sentence's own language, its own
+        translation, or another sentence of another language.
+    """
+    index = neighbors["index"].values
+    languages, sentences = index.shape[1:3]
+    own = index // sentences == np.arange(languages)[:, None, None]
+    translation = index % sentences == np.arange(sentences)[:, None]
+    return np.where(own, 0, np.where(translation, 1, 2)).astype(np.int8)
+
+
 def neighbor_kinds(neighbors: xr.Dataset, k: int = 5) -> pd.DataFrame:
-    """What the neighbours of a language's sentences are (our definition).
+    """What the neighbours of a language's sentences are, as :func:`list_kinds` tells them.
 
     Parameters
     ----------
@@ -202,21 +220,13 @@ def neighbor_kinds(neighbors: xr.Dataset, k: int = 5) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a layer and language: layer, language, own (share of the k neighbours that are of
-        the sentence's own language), translation (its own translations) and other (other
-        sentences of other languages); the three sum to 1.
+        One row a layer and language: layer, language, own, translation and other, shares of the
+        k neighbours that sum to 1.
     """
-    index = neighbors["index"].values[..., :k]
-    languages, sentences = index.shape[1:3]
-    own = index // sentences == np.arange(languages)[:, None, None]
-    translation = ~own & (index % sentences == np.arange(sentences)[:, None])
-    shares = {
-        "own": own.mean((2, 3)),
-        "translation": translation.mean((2, 3)),
-        "other": (~own & ~translation).mean((2, 3)),
-    }
+    kinds = list_kinds(neighbors.isel(neighbor=slice(k)))
     layer, language = np.meshgrid(neighbors.layer, neighbors.language, indexing="ij")
-    table = {"layer": layer, "language": language} | shares
+    table = {"layer": layer, "language": language}
+    table |= {name: (kinds == place).mean((2, 3)) for place, name in enumerate(KINDS)}
     return pd.DataFrame({name: values.ravel() for name, values in table.items()})
 
 

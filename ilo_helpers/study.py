@@ -3,7 +3,7 @@
 import functools
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 import xarray as xr
@@ -17,7 +17,7 @@ from .models import LanguageModel, load_model
 from .neighbors import nearest_neighbors
 from .pooling import pooling_without_first
 
-#: Neighbours stored, where the corpus has as many: room for every k a slider offers.
+#: The greatest k that a slider offers, where the corpus has as many sentences.
 STORED = 30
 
 
@@ -57,8 +57,15 @@ def open_study(
     ValueError
         As those functions.
     """
+    asked = {"split": split, "sentences": sentences, "languages": languages, "dtype": dtype}
+    opened = {
+        "model": str(model) if isinstance(model, os.PathLike) else model,
+        "corpus": str(corpus),
+    }
+    opened |= {name: value for name, value in asked.items() if value is not None}
     text = load_corpus(corpus, languages=languages, sentences=sentences, split=split)
-    return Study(text, load_model(model, dtype=dtype), k, tau, metric, pooling, split)
+    lm = load_model(model, dtype=dtype)
+    return Study(text, lm, k, tau, metric, pooling, split, opened)
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,8 @@ class Study:
     k, tau : int
     metric, pooling : str
     split : str or None
+    opened : dict
+        What :func:`open_study` was given of text and model.
     """
 
     text: pd.DataFrame
@@ -82,6 +91,7 @@ class Study:
     metric: str = "cosine"
     pooling: str = "mean"
     split: str | None = None
+    opened: dict[str, object] = field(default_factory=dict)
 
     @property
     def caption(self) -> Caption:
@@ -95,8 +105,15 @@ class Study:
 
     @functools.cached_property
     def languages(self) -> pd.DataFrame:
-        """What is known of the text's languages: :func:`ilo_helpers.language_table`."""
-        return language_table(list(self.text.columns))
+        """What is known of the text's languages: :func:`ilo_helpers.language_table`.
+
+        The scripts are those that the text is in.
+        """
+        table = language_table(list(self.text.columns))
+        for code, script in self.text.attrs.get("scripts", {}).items():
+            if code in table.index:
+                table.loc[code, "script"] = script
+        return table
 
     @property
     def home(self) -> str:
@@ -120,9 +137,8 @@ class Study:
 
     @property
     def stored(self) -> int:
-        """Neighbours stored: enough to leave all translations out, too."""
-        wanted = max(STORED, self.k + self.text.shape[1] - 1)
-        return min(wanted, self.text.size - 1)
+        """Neighbours stored: enough for every k with all translations left out, too."""
+        return min(max(STORED, self.k) + self.text.shape[1] - 1, self.text.size - 1)
 
     def neighbors_of(self, pooling: str, metric: str | None = None) -> xr.Dataset:
         """Neighbours under another pooling or metric, as many as :attr:`stored`."""

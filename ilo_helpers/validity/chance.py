@@ -13,7 +13,9 @@ from ..languages import language_table
 from ..neighbors import neighbors_within
 
 
-def expected_scores(sentences: int, languages: int, k: int = 5, tau: int = 3) -> dict[str, float]:
+def expected_scores(
+    sentences: int, languages: int, k: int = 5, tau: int = 3, translations: bool = True
+) -> dict[str, float]:
     """Bridge, reach and ILO if neighbours were drawn at random from all other sentences.
 
     Closed form: the k neighbours are a draw without replacement from the own language's n − 1
@@ -25,6 +27,9 @@ def expected_scores(sentences: int, languages: int, k: int = 5, tau: int = 3) ->
     sentences, languages : int
         n and L; all languages have the same sentences.
     k, tau : int
+    translations : bool
+        Whether a sentence's own translations may be drawn; without them the other languages have
+        n − 1 sentences each, too.
 
     Returns
     -------
@@ -32,15 +37,16 @@ def expected_scores(sentences: int, languages: int, k: int = 5, tau: int = 3) ->
         bridge: P(at least tau distinct other languages among k); reach: expected share of the
         other languages met in n lists drawn independently; ilo: harmonic mean of the two.
     """
-    lists = comb(sentences * languages - 1, k)
+    own, each = sentences - 1, sentences - (not translations)
+    lists = comb(own + each * (languages - 1), k)
     # lists that meet exactly d others: of all from those d and one's own, less what misses some
     bridging = sum(
-        comb(languages - 1, d) * (-1) ** (d - j) * comb(d, j) * comb(sentences * (j + 1) - 1, k)
+        comb(languages - 1, d) * (-1) ** (d - j) * comb(d, j) * comb(own + each * j, k)
         for d in range(tau, k + 1)
         for j in range(d + 1)
     )
     bridge = bridging / lists
-    missed = comb(sentences * (languages - 1) - 1, k) / lists  # one language, by one list
+    missed = comb(own + each * (languages - 2), k) / lists  # one language, by one list
     reach = 1 - missed**sentences
     return {"bridge": bridge, "reach": reach, "ilo": float(hmean([bridge, reach]))}
 

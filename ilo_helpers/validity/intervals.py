@@ -8,8 +8,7 @@ import xarray as xr
 from scipy import stats
 from scipy.stats import hmean
 
-from ..ilo import ilo_scores, new_languages
-from ..neighbors import neighbor_languages
+from ..ilo import ilo_scores, tally_lists
 
 
 def bootstrap_scores(
@@ -33,10 +32,18 @@ def bootstrap_scores(
     dict of str to numpy.ndarray
         ``"bridge"``, ``"reach"``, ``"ilo"``, each float64 (draw, layer, language).
     """
-    sentences = neighbors.sizes["sentence"]
+    tally = tally_lists(neighbors.isel(neighbor=slice(k)))
+    languages, sentences = tally.met.shape[1:3]
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(sentences, np.full(sentences, 1 / sentences), draws)
-    return _weighted_scores(neighbors, k, tau, weights.astype(np.float32))
+    weights = weights.astype(np.float32)
+    bridging = (tally.count[..., -1] >= tau).astype(np.float32)
+    meets = np.zeros((*bridging.shape, languages), np.float32)  # languages each sentence meets
+    meets[*np.nonzero(tally.new)[:3], tally.met[tally.new]] = 1
+    bridge = np.einsum("ds,lgs->dlg", weights / sentences, bridging, optimize=True)
+    met_by_any = np.einsum("ds,lgso->dlgo", weights, meets, optimize=True) > 0
+    reach = met_by_any.sum(axis=-1) / (languages - 1)
+    return {"bridge": bridge, "reach": reach, "ilo": hmean([bridge, reach])}
 
 
 def leave_one_out_scores(neighbors: xr.Dataset, k: int = 5, tau: int = 3) -> dict[str, np.ndarray]:
@@ -54,23 +61,7 @@ def leave_one_out_scores(neighbors: xr.Dataset, k: int = 5, tau: int = 3) -> dic
     dict of str to numpy.ndarray
         As :func:`bootstrap_scores`, with as many draws as there are sentences.
     """
-    weights = 1 - np.eye(neighbors.sizes["sentence"], dtype=np.float32)
-    return _weighted_scores(neighbors, k, tau, weights)
-
-
-def _weighted_scores(neighbors, k, tau, weights):
-    """Scores of corpora that hold each sentence so often; weights float32 (draw, sentence)."""
-    met = neighbor_languages(neighbors).values[..., :k]
-    languages = met.shape[1]
-    new = new_languages(met, np.arange(languages)[:, None])
-    bridging = (new.sum(axis=-1) >= tau).astype(np.float32)
-    meets = np.zeros((*bridging.shape, languages), np.float32)  # languages each sentence meets
-    meets[*np.nonzero(new)[:3], met[new]] = 1
-    shares = weights / weights.sum(1, keepdims=True)
-    bridge = np.einsum("ds,lgs->dlg", shares, bridging, optimize=True)
-    met_by_any = np.einsum("ds,lgso->dlgo", weights, meets, optimize=True) > 0
-    reach = met_by_any.sum(axis=-1) / (languages - 1)
-    return {"bridge": bridge, "reach": reach, "ilo": hmean([bridge, reach])}
+    return tally_lists(neighbors.isel(neighbor=slice(k))).without_each(k, tau)
 
 
 def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,137 @@
+"""The explorer's charts: curves by layer, and the k × τ heat maps (plotly, for the browser)."""
+
+from collections.abc import Callable, Collection
+
+import numpy as np
+import pandas as pd
+
+from ..plots.style import MODEL_COLORS
+from .state import Explorer
+
+#: Panels of the curves, and the colour of a highlighted language in turn.
+PANELS = {"ilo": "ILO", "bridge": "bridge B", "reach": "reach R"}
+CURSOR = "#CC3311"
+
+
+class Curves:
+    """ILO, B and R by layer; a click sets the layer.
+
+    Parameters
+    ----------
+    explorer : Explorer
+    choose : callable
+        Called with the layer clicked.
+    """
+
+    def __init__(self, explorer: Explorer, choose: Callable[[int], object]):
+        import plotly.graph_objects as go
+        from plotly.subplots import make_subplots
+
+        self.explorer = explorer
+        figure = make_subplots(1, 3, shared_yaxes=True, subplot_titles=list(PANELS.values()),
+                               horizontal_spacing=0.03)  # fmt: skip
+        self.codes = list(explorer.study.text)
+        for code in self.codes:
+            figure.add_scatter(name=code, row=1, col=1, mode="lines", showlegend=False,
+                               legendgroup="languages", line_width=1)  # fmt: skip
+        self.lines = {}
+        looks = {"band": ("ilo", 1), "chance": ("ilo", 1), "P@1": ("ilo", 1)}
+        looks |= {value: (value, i) for i, value in enumerate(PANELS, 1)}
+        looks |= {f"A {value}": (value, i) for i, value in enumerate(PANELS, 1)}
+        for name, (_, column) in looks.items():
+            figure.add_scatter(name=name, row=1, col=column, mode="lines", showlegend=column == 1,
+                               **_look(name))  # fmt: skip
+            self.lines[name] = len(figure.data) - 1
+        for column in (1, 2, 3):
+            figure.add_vline(explorer.setting.layer, line_color=CURSOR, row=1, col=column)
+        figure.update_yaxes(range=[0, 1.03]).update_xaxes(title="layer")
+        figure.update_layout(template="simple_white", height=300, legend_orientation="h",
+                             margin={"l": 40, "r": 10, "t": 30, "b": 40}, legend_y=-0.25,
+                             )  # fmt: skip
+        self.widget = go.FigureWidget(figure)
+        for trace in self.widget.data:
+            trace.on_click(lambda _trace, points, _: points.xs and choose(int(points.xs[0])))
+
+    def refresh(self, curves: pd.DataFrame, scores: pd.DataFrame, lit: Collection[str]) -> None:
+        """Draw a setting; languages that are lit stand out."""
+        explorer, figure = self.explorer, self.widget
+        pinned = explorer.pinned and explorer.curves(explorer.pinned)
+        parts = dict(list(scores.groupby("language")))
+        colors = dict(zip(lit, MODEL_COLORS * len(lit), strict=False))
+        with figure.batch_update():
+            for code, trace in zip(self.codes, figure.data, strict=False):
+                part = parts.get(code, scores.head(0))
+                name = explorer.study.languages.at[code, "name"]
+                trace.x, trace.y = part["layer"], part["ilo"]
+                trace.customdata = part[["low", "high"]].to_numpy()
+                trace.hovertemplate = (
+                    f"{name}, layer %{{x}}: ILO %{{y:.3f}}, 95% from %{{customdata[0]:.2f}} to "
+                    "%{customdata[1]:.2f}<extra></extra>"
+                )
+                trace.line.color = colors.get(code, "rgba(120,120,120,0.25)")
+                trace.line.width = 3 if code in colors else 1
+            for name, place in self.lines.items():
+                table = pinned if name.startswith("A ") else curves
+                trace = figure.data[place]
+                trace.visible = table is not None
+                if table is None:
+                    continue
+                x, y = table.index.to_numpy(), table.get(name.removeprefix("A "))
+                if name == "band":  # up along one side and back along the other
+                    x, y = np.r_[x, x[::-1]], np.r_[table["low"], table["high"][::-1]]
+                trace.x, trace.y = x, np.asarray(y)
+            for line in figure.layout.shapes:
+                line.x0 = line.x1 = explorer.setting.layer
+
+
+def _look(name):
+    if name == "band":
+        return {"fill": "toself", "fillcolor": "rgba(0,0,0,0.15)", "line_width": 0,
+                "hoverinfo": "skip"}  # fmt: skip
+    dash = {"chance": "dash", "P@1": "dot"}.get(name, "dot" if name.startswith("A ") else "solid")
+    color = {"chance": "#888888", "P@1": MODEL_COLORS[2]}.get(name, "black")
+    color = MODEL_COLORS[3] if name.startswith("A ") else color
+    return {"line": {"color": color, "dash": dash, "width": 2.5}}
+
+
+class Grid:
+    """Mean ILO at the layer, and the layer of its peak, by k and τ; a click sets both.
+
+    Parameters
+    ----------
+    explorer : Explorer
+    choose : callable
+        Called with k and tau.
+    """
+
+    def __init__(self, explorer: Explorer, choose: Callable[[int, int], object]):
+        import plotly.graph_objects as go
+        from plotly.subplots import make_subplots
+
+        self.explorer = explorer
+        figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04,
+                               subplot_titles=["mean ILO at the layer", "layer of the peak"],
+                               )  # fmt: skip
+        for column, scale in enumerate(("Viridis", "Cividis"), 1):
+            figure.add_heatmap(colorscale=scale, row=1, col=column, showscale=False, zmin=0,
+                               texttemplate="%{z:.2f}" if column == 1 else "%{z}", xgap=1, ygap=1,
+                               hovertemplate="k = %{y}, τ = %{x}: %{z}<extra></extra>")  # fmt: skip
+            figure.add_scatter(mode="markers", row=1, col=column, hoverinfo="skip",
+                               marker={"symbol": "square-open", "size": 20, "color": CURSOR,
+                                       "line_width": 3}, showlegend=False)  # fmt: skip
+        figure.update_xaxes(title="τ", type="category").update_yaxes(type="category")
+        figure.update_layout(template="simple_white", height=380, yaxis_title="k",
+                             margin={"l": 40, "r": 10, "t": 30, "b": 40})  # fmt: skip
+        self.widget = go.FigureWidget(figure)
+        for trace in self.widget.data[::2]:
+            trace.on_click(lambda _trace, p, _: p.xs and choose(int(p.ys[0]), int(p.xs[0])))
+
+    def refresh(self) -> None:
+        """Draw the setting."""
+        s, tables = self.explorer.setting, self.explorer.grid()
+        with self.widget.batch_update():
+            for heat, mark, table in zip(self.widget.data[::2], self.widget.data[1::2], tables,
+                                         strict=True):  # fmt: skip
+                heat.x, heat.y = [str(t) for t in table.columns], [str(k) for k in table.index]
+                heat.z = table.to_numpy()
+                mark.x, mark.y = ([str(s.tau)], [str(s.k)]) if s.k in table.index else ([], [])

@@ -1,0 +1,301 @@
+"""What the explorer knows: a study under a setting that moves. No widgets here."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..ilo import Tally, tally_lists
+from ..keep.captions import Caption
+from ..keep.stores import kept_table
+from ..neighbors import (
+    DISTANCES,
+    nearest_neighbors,
+    neighbor_kinds,
+    neighbors_within,
+    without_translations,
+)
+from ..regions.offsets import remove_offsets
+from ..study import STORED, Study
+from ..validity.alignment import alignment_scores
+from ..validity.chance import expected_scores
+from ..validity.intervals import jackknife_interval
+
+#: The values of k and τ that the heat map shows.
+GRID_K = (*range(1, 11), 15, 20, 25, 30)
+GRID_TAU = range(1, 7)
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """Where all knobs stand.
+
+    Parameters
+    ----------
+    k, tau, layer : int
+    metric : str
+    pooling : str
+        One of the study's vectors: ``"mean"``, the mean without BOS, or its own.
+    translations : bool
+        A sentence's own translations may be its neighbours.
+    offsets : bool
+        The vectors as they are; otherwise each language's mean is subtracted.
+    sentences : (int, int)
+        First and last of the corpus slice, counted from 1.
+    without : tuple of str
+        Languages left out of the pool.
+    """
+
+    k: int
+    tau: int
+    layer: int
+    metric: str
+    pooling: str
+    translations: bool
+    offsets: bool
+    sentences: tuple[int, int]
+    without: tuple[str, ...] = ()
+
+    @property
+    def pool(self) -> tuple:
+        """What decides the neighbour lists."""
+        return (self.metric, self.pooling, self.translations, self.offsets, self.sentences,
+                self.without)  # fmt: skip
+
+
+class Explorer:
+    """A study, the setting it is looked at under, and what follows from the two.
+
+    Neighbour lists are exact in every setting: searched once and kept for the whole corpus, cut
+    from the stored lists for a part of it (:func:`ilo_helpers.neighbors.neighbors_within`).
+
+    Parameters
+    ----------
+    study : Study
+        Its k, tau, metric and pooling are where the knobs begin, and its peak the layer.
+    """
+
+    def __init__(self, study: Study):
+        self.study = study
+        self.pinned: Setting | None = None
+        self.setting = Setting(
+            study.k, study.tau, study.peak, study.metric, study.pooling,
+            True, True, (1, len(study.text)),
+        )  # fmt: skip
+        self._lists = functools.lru_cache(8)(self._search)
+        self._tally = functools.lru_cache(8)(lambda pool: tally_lists(self._lists(pool)))
+        self._surface = functools.lru_cache(8)(self._score_surface)
+        self._vectors = functools.lru_cache(2)(self._move_vectors)
+
+    def move(self, **changes: object) -> Setting:
+        """Set knobs; τ follows k down, and both follow what the pool allows.
+
+        Parameters
+        ----------
+        **changes
+            Fields of :class:`Setting`.
+
+        Returns
+        -------
+        Setting
+            The new one, also in ``setting``.
+
+        Raises
+        ------
+        ValueError
+            For a layer, metric, slice or language there is not, or too few languages or sentences
+            left; the setting stays as it was.
+        """
+        moved = dataclasses.replace(self.setting, **changes)  # type: ignore[arg-type]
+        self._check(moved)
+        languages, _ = self._sizes(moved)
+        k = int(np.clip(moved.k, 1, self.k_max(moved)))
+        tau = int(np.clip(moved.tau, 1, min(k, languages - 1)))
+        self.setting = dataclasses.replace(moved, k=k, tau=tau)
+        return self.setting
+
+    def k_max(self, setting: Setting | None = None) -> int:
+        """The greatest k that a setting's lists have."""
+        setting = setting or self.setting
+        languages, sentences = self._sizes(setting)
+        own_translations = 0 if setting.translations else languages - 1
+        return min(STORED, languages * sentences - 1 - own_translations)
+
+    def pin(self) -> None:
+        """Keep the setting as A, to compare others with; pinned again, it is let go."""
+        self.pinned = None if self.pinned == self.setting else self.setting
+
+    @property
+    def languages(self) -> list[str]:
+        """Codes in the pool."""
+        return [code for code in self.study.text if code not in self.setting.without]
+
+    @property
+    def lists(self) -> xr.Dataset:
+        """Exact neighbours of every sentence in the pool, (layer, language, sentence, neighbor)."""
+        return self._lists(self.setting.pool)
+
+    def scores(self, setting: Setting | None = None) -> pd.DataFrame:
+        """Scores with the jackknife's 95% interval of ILO.
+
+        Returns
+        -------
+        pandas.DataFrame
+            layer, language, bridge, reach, ilo, low, high; a row a layer and language.
+        """
+        setting = setting or self.setting
+        near, tally = self._lists(setting.pool), self._tally(setting.pool)
+        found = tally.scores(setting.k, setting.tau)
+        left_out = tally.without_each(setting.k, setting.tau)["ilo"]
+        low, high = jackknife_interval(found["ilo"], left_out)
+        layer, language = np.meshgrid(near.layer, near.language, indexing="ij")
+        columns = {"layer": layer, "language": language, **found, "low": low, "high": high}
+        return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
+
+    def curves(self, setting: Setting | None = None) -> pd.DataFrame:
+        """Means over the languages by layer, and what to hold them against.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index layer; ilo with low and high (jackknife, 95%), bridge, reach; translation (share
+            of the k neighbours that are the sentence's own translations); chance (ILO of lists
+            drawn at random from this pool); P@1 (of the whole corpus, over all pairs).
+        """
+        setting = setting or self.setting
+        near, tally = self._lists(setting.pool), self._tally(setting.pool)
+        found = tally.scores(setting.k, setting.tau)
+        means = {name: values.mean(axis=1) for name, values in found.items()}
+        left_out = tally.without_each(setting.k, setting.tau)["ilo"].mean(axis=2)
+        means["low"], means["high"] = jackknife_interval(means["ilo"], left_out)
+        table = pd.DataFrame(means, pd.Index(near.layer.values, name="layer"))
+        kinds = neighbor_kinds(near, setting.k).groupby("layer")["translation"].mean()
+        table["translation"] = kinds
+        languages, sentences = self._sizes(setting)
+        table["chance"] = expected_scores(
+            sentences, languages, setting.k, setting.tau, setting.translations
+        )["ilo"]
+        return table.assign(**{"P@1": self._precision(setting)})
+
+    def grid(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Mean ILO at the layer, and the layer of its peak, for every k (row) and τ (column).
+
+        Returns
+        -------
+        tuple of pandas.DataFrame
+            NaN where τ is more than k.
+        """
+        surface, ks, taus = self._surface(self.setting.pool)
+        at = self.lists.layer.values.tolist().index(self.setting.layer)
+        rows, columns = pd.Index(ks, name="k"), pd.Index(taus, name="tau")
+        peaks = self.lists.layer.values[np.nan_to_num(surface).argmax(axis=2)].astype(float)
+        peaks[np.isnan(surface[..., 0])] = np.nan
+        return pd.DataFrame(surface[..., at], rows, columns), pd.DataFrame(peaks, rows, columns)
+
+    @property
+    def at(self) -> int:
+        """Place of the layer among the lists'."""
+        return self.lists.layer.values.tolist().index(self.setting.layer)
+
+    @property
+    def tally(self) -> Tally:
+        """Languages counted in the lists of the setting."""
+        return self._tally(self.setting.pool)
+
+    def bridging(self) -> set[tuple[str, str]]:
+        """Language and sentence of every bridge at the layer."""
+        s, lists = self.setting, self.lists
+        rows, columns = np.nonzero(self.tally.count[self.at, ..., s.k - 1] >= s.tau)
+        return {*zip(lists.language.values[rows].tolist(),
+                     lists.sentence.values[columns].tolist(), strict=True)}  # fmt: skip
+
+    @property
+    def caption(self) -> Caption:
+        """The settings that figures print; :meth:`details` has the others."""
+        s = self.setting
+        return self.study.caption.but(
+            k=s.k, tau=s.tau, metric=s.metric, pooling=s.pooling,
+            sentences=self.lists.sizes["sentence"],
+        )  # fmt: skip
+
+    def details(self) -> dict[str, object]:
+        """What else decides the numbers, where it is not as it is."""
+        s, found = self.setting, {}
+        if not s.translations:
+            found["left_out"] = "translations"
+        if not s.offsets:
+            found["removed"] = "mean of each language"
+        if s.sentences != (1, len(self.study.text)):
+            found["slice"] = f"sentences {s.sentences[0]} to {s.sentences[1]}"
+        if s.without:
+            found["without"] = " ".join(s.without)
+        return found
+
+    def _sizes(self, setting):
+        first, last = setting.sentences
+        return self.study.text.shape[1] - len(setting.without), last - first + 1
+
+    def _check(self, setting):
+        text, layers = self.study.text, self.study.by_layer.index
+        if setting.layer not in layers:
+            raise ValueError(f"layer {setting.layer}: there are {layers.min()} to {layers.max()}")
+        for knob, there in (("metric", DISTANCES), ("pooling", self.study.vectors)):
+            if getattr(setting, knob) not in there:
+                raise ValueError(f"{knob} {getattr(setting, knob)!r}: choose {', '.join(there)}")
+        first, last = setting.sentences
+        if not 1 <= first < last <= len(text):
+            raise ValueError(f"sentences {first} to {last}: choose two or more of 1 to {len(text)}")
+        for code in setting.without:
+            if code not in text:
+                raise ValueError(f"language {code!r} is not in the corpus")
+        if self._sizes(setting)[0] < 2:
+            raise ValueError(f"{len(setting.without)} languages left out: at least 2 must stay")
+
+    def _move_vectors(self, pooling, offsets):
+        acts = self.study.vectors[pooling]
+        return acts if offsets else remove_offsets(acts)
+
+    def _whole(self, metric, pooling, offsets):
+        """Lists of the whole corpus, kept on disk."""
+        return nearest_neighbors(self._vectors(pooling, offsets), self.study.stored, metric).load()
+
+    def _search(self, pool):
+        metric, pooling, translations, offsets, (first, last), without = pool
+        near, text = self._whole(metric, pooling, offsets), self.study.text
+        if (first, last) != (1, len(text)) or without:
+            kept = [place for place, code in enumerate(text) if code not in without]
+            k = min(self.study.stored, len(kept) * (last - first + 1) - 1)
+            near = neighbors_within(
+                near, self._vectors(pooling, offsets), k, kept, np.arange(first - 1, last)
+            )
+        if translations:
+            return near
+        return without_translations(near, near.sizes["neighbor"] - near.sizes["language"] + 1)
+
+    def _score_surface(self, pool):
+        """Mean ILO, float64 (k, tau, layer), with the values of k and τ."""
+        tally = self._tally(pool)
+        languages, _, stored = tally.met.shape[1:]
+        ks = [k for k in GRID_K if k <= stored]
+        taus = [tau for tau in GRID_TAU if tau < languages]
+        surface = np.full((len(ks), len(taus), len(tally.met)), np.nan)
+        for row, k in enumerate(ks):
+            for column, tau in enumerate(taus):
+                if tau <= k:
+                    surface[row, column] = tally.scores(k, tau)["ilo"].mean(axis=1)
+        return surface, ks, taus
+
+    def _precision(self, setting):
+        """P@1 by layer of the whole corpus, kept on disk: it takes seconds to minutes."""
+        acts = self._vectors(setting.pooling, setting.offsets)
+        decides = ["P@1", {key: str(value) for key, value in acts.attrs.items()},
+                   acts.language.values.tolist(), acts.sentence.values.tolist()]  # fmt: skip
+
+        def measure():
+            found = alignment_scores(acts, "P@1", None).groupby("layer")["value"].mean()
+            return found.reset_index()
+
+        kept = kept_table("explorer", f"{self.study.model.name}--precision", decides, measure)
+        return kept.set_index("layer")["value"]
