@@ -65,28 +65,52 @@ RATIO = xr.DataArray(
     coords={"language": CODES, "neighbor_language": CODES},
 )  # fmt: skip
 GRID = pd.DataFrame([[0.5, -0.25], [np.nan, 1.0]], ["p", "q"], ["r", "s"])
+PARTS = pd.DataFrame({"a": [0.5, 0.25], "b": [0.25, 0.5], "c": [0.25, 0.25]}).rename_axis("layer")
+AGREEMENT = pd.DataFrame({
+    "layer": [0, 1, 0, 1], "group": ["family", "family", "script", "script"],
+    "within": [2.0, 3, 1, 1], "across": [0.5, 0.5, 0.25, 0.5], "p": [0.001, 0.001, 0.01, 0.05],
+})  # fmt: skip
+SETTINGS = pd.DataFrame({"layer": ["2", "2", "11", "11"], "way": [*"pqpq"], "count": [3, 27, 3, 20],
+                         "most": [1280, 115, 752, 140]})  # fmt: skip
+QUALITY = pd.DataFrame({
+    "method": ["full space", "PCA", "UMAP"], "trustworthiness": [1, 0.9, 1.0],
+    "continuity": [1, 0.8, 0.95], "kept": [1, 0.2, 0.4], "ilo": [0.25, 0.6, 0.3],
+})  # fmt: skip
+REGIONS = POINTS[POINTS["method"] == "UMAP"].assign(
+    fragment=[0, 1, 2, 11, 1, 1, 0, 2, 2, 2] * 2, fragment_family=["Slavic", "Germanic"] * 10
+)
 BARS = SCORES[SCORES["layer"] == 0].join(KNOWN["family"], on="language")
+SHARED = BARS.assign(shared=BARS["ilo"], crossing=BARS["ilo"] / 2)
 
 #: Every drawing function, by name, on a table that it is made for.
 DRAWN = {
     "ablation": lambda: plots.ablation(made(k=[1, 2], tau=[1, 2], **LAYERS), "T"),
     "accuracy_by_label": lambda: plots.accuracy_by_label(LABELS, "T"),
     "bars_by_language": lambda: plots.bars_by_language(BARS, "ilo", "x", "T"),
+    "bars_by_setting": lambda: plots.bars_by_setting(
+        SETTINGS, {"count": "c", "most": "m"}, "layer", "way", "T"
+    ),
     "changes_by_layer": lambda: plots.changes_by_layer(CHANGES, "T"),
     "diversity_by_frequency": lambda: plots.diversity_by_frequency(DECILES, "y", "T"),
     "dose_response": lambda: plots.dose_response(RUNS, {"english": "E", "others": "O"}, "T"),
     "dots_by_language": lambda: plots.dots_by_language(KINDS, "ilo", "run", "x", "T"),
+    "groups_by_layer": lambda: plots.groups_by_layer(AGREEMENT, "T"),
     "heatmap_by_layer": lambda: plots.heatmap_by_layer(SCORES, "T"),
     "heatmaps": lambda: plots.heatmaps({"one": GRID, "two": GRID / 2}, "T", "ρ", vmin=-1),
     "histogram": lambda: plots.histogram(COUNTS, "categories", "x", "T"),
     "ilo_by_group": lambda: plots.ilo_by_group(SCORES[SCORES["layer"] == 1], "T"),
     "ilo_by_layer": lambda: plots.ilo_by_layer(SCORES, "T"),
+    "lines_by_layer": lambda: plots.lines_by_layer({"one": PARTS}, "T"),
+    "maps_and_quality": lambda: plots.maps_and_quality(POINTS[POINTS["layer"] == 0], QUALITY, "T"),
     "models_by_depth": lambda: plots.models_by_depth(made(model=["m1", "m2"], **LAYERS), "T"),
     "panels_by_layer": lambda: plots.panels_by_layer(SCORES, {"ilo": "I"}, "T", "layer", log=True),
-    "rates_between_languages": lambda: plots.rates_between_languages(RATIO, "T"),
+    "rates_between_languages": lambda: plots.rates_between_languages(RATIO, KNOWN, "T"),
+    "region_maps": lambda: plots.region_maps(REGIONS, "T"),
     "scatter_languages": lambda: plots.scatter_languages(BARS, "ilo", "reach", "x", "y", "T"),
     "scatter_runs": lambda: plots.scatter_runs(RUNS, "english", "others", "label", "x", "y", "T"),
     "sentence_maps": lambda: plots.sentence_maps(POINTS, "family", "T"),
+    "shared_by_language": lambda: plots.shared_by_language(SHARED, "T"),
+    "shares_by_layer": lambda: plots.shares_by_layer(PARTS, "T"),
     "token_maps": lambda: plots.token_maps(TOKENS, "T"),
 }  # fmt: skip
 LAYERS = {"layer": range(3), "language": CODES}
@@ -99,7 +123,7 @@ def titles(fig):
 def lines(ax):
     """Points and colour of every line with a name."""
     return {
-        line.get_label(): (line.get_xdata().tolist(), line.get_ydata().tolist(), line.get_color())
+        line.get_label(): (*np.transpose(line.get_xydata()).tolist(), line.get_color())
         for line in ax.get_lines()
         if not line.get_label().startswith("_")
     }
@@ -145,7 +169,7 @@ def legend(of):
 
 def test_every_drawing_function_is_in_the_tests():
     public = {name for name, each in vars(plots).items() if callable(each) and name[0] != "_"}
-    others = {"alternating", "interactive_map", "language_label", "use_style"}
+    others = {"alternating", "language_label", "use_style"}
     assert set(DRAWN) == public - others
 
 
@@ -399,7 +423,7 @@ def test_tables_share_one_scale_of_colour():
 
 
 def test_rates_are_in_the_cells_of_their_languages():
-    fig = plots.rates_between_languages(RATIO, "T")
+    fig = plots.rates_between_languages(RATIO, KNOWN, "T")
     (ax,) = (ax for ax in fig.axes if ax.get_xlabel() == "language of the neighbour")
     rows, columns = names(ax.yaxis), names(ax.xaxis)
     labels = {plots.language_label(code): code for code in CODES}
@@ -417,17 +441,12 @@ def test_rates_are_in_the_cells_of_their_languages():
 
 
 def test_maps_are_a_row_a_method_and_a_column_a_layer():
-    fig = plots.sentence_maps(POINTS, "family", "T", threads={"b": "#CC3311"})
+    fig = plots.sentence_maps(POINTS, "family", "T")
     assert titles(fig) == ["PCA, layer 0", "PCA, layer 2", "UMAP, layer 0", "UMAP, layer 2"]
     for ax, (_, part) in zip(fig.axes, POINTS.groupby(["method", "layer"]), strict=True):
         colors = part["family"].map(plots.FAMILY_COLORS)
         places = zip(part["x"].round(9), part["y"].round(9), strict=True)
         assert sorted(dots(ax)) == sorted(zip(places, colors, strict=True))
-        joined = part.loc[part["sentence"] == "b", ["x", "y"]]
-        starts, ends = np.transpose([line.get_xydata() for line in ax.get_lines()], (1, 0, 2))
-        np.testing.assert_allclose(starts, np.tile(joined.median(), (len(CODES), 1)))
-        np.testing.assert_allclose(ends, joined)
-        assert {line.get_color() for line in ax.get_lines()} == {"#CC3311"}
     families = [name for name in plots.FAMILY_COLORS if name in set(POINTS["family"])]
     assert list(legend(fig)) == families
 
@@ -443,20 +462,104 @@ def test_languages_are_named_on_the_map_and_given_colours_may_be_chosen():
     assert {color for _, color in dots(fig.axes[0])} == {"#0072B2", "#E69F00"}
 
 
-def test_the_interactive_map_tells_the_sentence_and_its_english_counterpart(tmp_path):
-    long = pd.DataFrame({code: [f"{code} a", "z" * 90] for code in CODES}, index=["a", "b"])
-    points = POINTS[(POINTS["method"] == "PCA") & (POINTS["layer"] == 0)]
-    before = dict(mpl.rcParams)
-    fig = plots.interactive_map(points, long, "T", tmp_path / "map.html")
-    told = {tuple(row[:2]): tuple(row[2:]) for trace in fig.data for row in trace.customdata}
-    assert told["Russian", "a"] == ("rus_Cyrl a", "eng_Latn a")
-    assert told["Telugu", "b"] == ("z" * 80, "z" * 80) and len(told) == 10
-    for trace in fig.data:
-        assert trace.marker.color == plots.FAMILY_COLORS[trace.name]
-    assert sorted(np.concatenate([trace.x for trace in fig.data])) == sorted(points["x"].round(2))
-    page = (tmp_path / "map.html").read_text(encoding="utf-8")
-    assert "rus_Cyrl a" in page and len(page) < 1e5  # the script is not in the page
-    assert dict(mpl.rcParams) == before
+def test_regions_are_mapped_in_three_colourings():
+    fig = plots.region_maps(REGIONS, "T")
+    assert titles(fig)[::2] == ["layer 0, by language", "layer 0, by family",
+                                "layer 0, shared region (rings) and fragments"]  # fmt: skip
+    for column, (_, part) in zip((fig.axes[::2], fig.axes[1::2]), REGIONS.groupby("layer"),
+                                 strict=True):  # fmt: skip
+        assert len({color for _, color in dots(column[0])}) == len(CODES)
+        for ax, rows, hue in (
+            (column[1], part, "family"),
+            (column[2], part[part["fragment"] > 0], "fragment_family"),
+        ):
+            colors = rows[hue].map(plots.FAMILY_COLORS)
+            places = zip(rows["x"].round(9), rows["y"].round(9), strict=True)
+            assert set(zip(places, colors, strict=True)) <= set(dots(ax))
+        rings = column[2].collections[1]  # drawn after the dots
+        np.testing.assert_allclose(rings.get_offsets(), part.loc[part["fragment"] == 0, ["x", "y"]])
+        assert sorted(text.get_text() for text in column[0].texts) == sorted(
+            code[:3] for code in CODES
+        )
+        # of the fragments 1, 2 and 11 the ten largest are numbered
+        assert sorted(text.get_text() for text in column[2].texts) == ["1", "2"]
+
+
+def test_maps_stand_beside_what_they_keep():
+    fig = plots.maps_and_quality(POINTS[POINTS["layer"] == 0], QUALITY, "T")
+    assert titles(fig) == ["PCA", "UMAP", "what each keeps"]
+    ax = fig.axes[-1]
+    kept = ["trustworthiness", "continuity", "neighbours kept", "mean ILO"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == kept
+    drawn = {name: x for name, (x, _, _) in lines(ax).items()}
+    assert drawn == {"PCA": [0.9, 0.8, 0.2, 0.6], "UMAP": [1, 0.95, 0.4, 0.3]}
+    (full,) = (each for each in ax.collections if each.get_label() == "full space")
+    assert full.get_segments()[0][:, 0].tolist() == [0.25, 0.25]
+
+
+# regions
+
+
+def test_lines_have_one_colour_in_all_panels():
+    tables = {"one": PARTS[["a", "b"]], "two": PARTS[["b", "c"]] / 2}
+    fig = plots.lines_by_layer(tables, "T", sharey=True, chance={"one": 0.5, "two": 0.25})
+    assert titles(fig) == ["one", "two"]
+    blue, orange, green = plots.MODEL_COLORS[:3]
+    first, second = (lines(ax) for ax in fig.axes)
+    assert first["a"] == ([0, 1], [0.5, 0.25], blue)
+    assert first["b"] == ([0, 1], [0.25, 0.5], orange)
+    assert second["b"] == ([0, 1], [0.125, 0.25], orange) and second["c"][2] == green
+    assert first["lists drawn at random"][1] == [0.5, 0.5]
+    assert second["lists drawn at random"][1] == [0.25, 0.25]
+    assert fig.axes[0].get_ylim() == fig.axes[1].get_ylim() and fig.axes[0].get_ylim()[0] == 0
+    apart = plots.lines_by_layer(tables, "T")
+    assert apart.axes[0].get_ylim() != apart.axes[1].get_ylim()
+
+
+def test_groups_share_one_scale_and_are_hollow_where_chance_explains_them():
+    fig = plots.groups_by_layer(AGREEMENT, "T")
+    assert titles(fig) == ["by family", "by script"]
+    assert fig.axes[0].get_ylim() == fig.axes[1].get_ylim()
+    assert lines(fig.axes[0])["pairs within a group"][:2] == ([0, 1], [2, 3])
+    assert lines(fig.axes[1])["pairs across groups"][:2] == ([0, 1], [0.25, 0.5])
+    hollow = [
+        [line.get_xydata().tolist() for line in ax.get_lines()
+         if line.get_markerfacecolor() == "white"]
+        for ax in fig.axes
+    ]  # fmt: skip
+    assert hollow == [[[], []], [[[1, 1]], [[1, 0.5]]]]  # p = 0.05 counts as chance
+
+
+def test_shares_are_stacked_to_one():
+    (ax,) = plots.shares_by_layer(PARTS, "T").axes
+    tops = {each.get_label(): band(ax, place)[1] for place, each in enumerate(ax.collections)}
+    assert tops == {"a": [0.5, 0.25], "b": [0.75, 0.75], "c": [1, 1]}
+
+
+def test_bars_of_one_setting_stand_together():
+    values = {"count": "how many", "most": "largest"}
+    fig = plots.bars_by_setting(SETTINGS, values, "layer", "way", "T")
+    assert titles(fig) == ["how many", "largest"]
+    for ax, value in zip(fig.axes, values, strict=True):
+        heights = [[bar.get_height() for bar in bars] for bars in ax.containers]
+        assert heights == [SETTINGS.loc[SETTINGS["way"] == way, value].tolist() for way in "pq"]
+        middles = [bar.get_x() + bar.get_width() / 2 for bars in ax.containers for bar in bars]
+        assert middles == pytest.approx([-0.2, 0.8, 0.2, 1.2])
+        assert [text.get_text() for text in ax.texts] == [str(h) for h in np.ravel(heights)]
+        assert names(ax.xaxis) == ["2", "11"]
+
+
+def test_what_leaves_the_family_is_a_part_of_what_is_shared():
+    (ax,) = plots.shared_by_language(SHARED, "T").axes
+    order = SHARED.sort_values("shared")
+    assert names(ax.yaxis) == [plots.language_label(code) for code in order["language"]]
+    pale, full = ([bar.get_width() for bar in bars] for bars in ax.containers)
+    assert pale == order["shared"].tolist() and full == order["crossing"].tolist()
+    colors = [to_hex(bar.get_facecolor()).upper() for bar in ax.containers[1]]
+    assert colors == order["family"].map(plots.FAMILY_COLORS).tolist()
+    assert list(legend(ax))[-2:] == [
+        "full: a neighbour of another family", "pale: of the family only"
+    ]  # fmt: skip
 
 
 # token embeddings

@@ -4,7 +4,7 @@ import pytest
 import xarray as xr
 from conftest import world
 
-from ilo_helpers import ilo_scores, nearest_neighbors
+from ilo_helpers import ilo_scores, language_table, nearest_neighbors
 from ilo_helpers.ilo import bridges
 from ilo_helpers.neighbors import neighbor_kinds
 from ilo_helpers.regions.fragments import (
@@ -13,6 +13,7 @@ from ilo_helpers.regions.fragments import (
     describe_shared,
     find_fragments,
     fragment_together,
+    meets_other_family,
 )
 from ilo_helpers.regions.offsets import controls, remove_offsets
 from ilo_helpers.regions.rates import group_agreement, language_rates
@@ -31,6 +32,10 @@ def lists(index, languages):
     return xr.Dataset({"index": (tuple(coords), index)}, coords, {"metric": "euclidean"})
 
 
+def described(members):
+    return describe_fragments(members, language_table(list(members["language"].unique())))
+
+
 def rows_of_points(*starts):
     """A language each: twelve sentences in a row, one apart, from a starting place on."""
     values = np.add.outer(starts, np.arange(12.0))[..., None] * [1.0, 0.0]
@@ -40,13 +45,13 @@ def rows_of_points(*starts):
 def test_three_blobs_are_three_fragments_and_a_bridge_joins_two():
     apart = nearest_neighbors(rows_of_points(0, 50, 100), k=2, metric="euclidean")
     # tau = 2: no list holds two other languages, so the shared region is empty
-    table = describe_fragments(find_fragments(apart, 0, k=2, tau=2))
+    table = described(find_fragments(apart, 0, k=2, tau=2))
     assert table["size"].to_dict() == {1: 12, 2: 12, 3: 12}
     assert table["languages"].tolist() == [1, 1, 1] and (table["entropy"] == 0).all()
     assert table["language"].tolist() == ["eng_Latn", "deu_Latn", "rus_Cyrl"]
     assert table["script"].tolist() == ["Latin", "Latin", "Cyrillic"]
     touching = nearest_neighbors(rows_of_points(0, 12, 100), k=2, metric="euclidean")
-    table = describe_fragments(find_fragments(touching, 0, k=2, tau=2))
+    table = described(find_fragments(touching, 0, k=2, tau=2))
     assert table["size"].to_dict() == {1: 24, 2: 12}
     assert table.loc[1, "entropy"] == 1 and table.loc[1, "language_share"] == 0.5  # one bit
 
@@ -75,6 +80,9 @@ def test_the_shared_region_in_pieces():
     families = np.array([0, 0, 1, 1])
     crossing = (families[met] != np.repeat(families, 2)[:, None]).any(1)
     assert row["other_family"] == crossing[shared].mean() == 1 / shared.sum()
+    found = meets_other_family(lists(index, CODES), k=2)
+    assert found.dims == ("layer", "language", "sentence")
+    np.testing.assert_array_equal(found.values.ravel(), crossing)
     none = describe_shared(lists([[[1], [0]], [[3], [2]]], CODES[:2]), k=1, tau=1).iloc[0]
     assert none[["shared", "pieces", "largest", "other_family"]].tolist() == [0, 0, 0, 0]
 
@@ -88,7 +96,7 @@ def test_mutual_links_are_those_that_go_both_ways():
     crowds = lists([[[1], [0], [0]], [[4], [3], [4]]], CODES[:2])
     either, both = (find_fragments(crowds, 0, 1, 1, mutual) for mutual in (False, True))
     assert either["fragment"].tolist() == [1, 1, 1, 2, 2, 2]
-    assert describe_fragments(both)["size"].tolist() == [2, 2, 1, 1]
+    assert described(both)["size"].tolist() == [2, 2, 1, 1]
 
 
 def test_planted_communities_are_found_where_components_see_one():
@@ -99,10 +107,10 @@ def test_planted_communities_are_found_where_components_see_one():
     index[0, 7] = 20  # one link joins the first language's crowds
     near = lists(index.reshape(2, 40, 8), CODES[:2])
     one = find_fragments(near, 0, k=8, tau=1)
-    assert describe_fragments(one)["size"].tolist() == [40, 20, 20]
+    assert described(one)["size"].tolist() == [40, 20, 20]
     two = find_fragments(near, 0, k=8, tau=1, method="communities")
     assert two.groupby(crowd)["fragment"].nunique().tolist() == [1, 1, 1, 1]
-    assert describe_fragments(two)["size"].tolist() == [20, 20, 20, 20]
+    assert described(two)["size"].tolist() == [20, 20, 20, 20]
     with pytest.raises(ValueError, match="method 'kmeans': choose"):
         find_fragments(near, 0, 8, 1, method="kmeans")
 
@@ -141,13 +149,24 @@ def test_agreement_with_families_planted_and_not():
         np.stack([values, np.ones((7, 7))]), {"layer": [0, 1], "language": codes},
         ("layer", "language", "neighbor_language"),
     )  # fmt: skip
-    found = group_agreement(ratio).set_index("layer")
+    found = group_agreement(ratio, language_table(codes)).set_index("layer")
     # all seven are of one region: nothing to compare
     assert set(found["group"]) == {"family", "script"}
     found = found[found["group"] == "family"]
     assert found.loc[0, ["within", "across"]].tolist() == [3, 1]
     # exact: of the 140 ways to split 3, 3, 1, one (the planted) is as extreme
     assert found.loc[0, "p"] < 0.02 and found.loc[1, "p"] == 1
+
+
+def test_agreement_takes_the_groups_it_is_given_whatever_their_order():
+    codes = CODES[:3]
+    values = np.array([[0, 4, 1], [2, 0, 1], [1, 5, 0]], float)
+    ratio = xr.DataArray(values[None], {"layer": [0], "language": codes},
+                         ("layer", "language", "neighbor_language"))  # fmt: skip
+    told = language_table(codes[::-1]).assign(script=["here", "there", "there"])
+    row = group_agreement(ratio, told).set_index("group").loc["script"]
+    # English and German are "there"
+    assert row["within"] == (4 + 2) / 2 and row["across"] == (1 + 1 + 1 + 5) / 4
 
 
 def test_planted_offsets_are_removed_completely():
@@ -260,14 +279,15 @@ def test_no_links_between_languages_and_one_sentence_a_language():
     near = nearest_neighbors(rows_of_points(0, 50, 100), k=3, metric="euclidean")
     rates = language_rates(near, k=3)
     np.testing.assert_array_equal(rates["rate"][0], np.eye(3))
-    agreement = group_agreement(rates["ratio"])
+    known = language_table(["eng_Latn", "deu_Latn", "rus_Cyrl"])
+    agreement = group_agreement(rates["ratio"], known)
     agreement = agreement[agreement["group"] == "script"]
     assert agreement[["within", "across"]].to_numpy().tolist() == [[0, 0]]
     assert agreement["p"].tolist() == [1]
     single = world(np.random.default_rng(0).normal(size=(1, 4, 1, 5)), CODES)
     near = nearest_neighbors(single, k=2)
     found = find_fragments(near, 0, k=2, tau=2)
-    assert describe_fragments(found)["size"].tolist() == [4]  # everybody is shared
+    assert described(found)["size"].tolist() == [4]  # everybody is shared
     rates = language_rates(near, k=2)
     assert np.isfinite(rates["ratio"]).all() and (rates["ratio"].values[0].diagonal() == 0).all()
     communities = find_fragments(near, 0, k=2, tau=2, method="communities")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection
 
 import numpy as np
-import pandas as pd
 
 from ..plots.style import MODEL_COLORS
 from .state import Explorer
@@ -11,6 +10,7 @@ from .state import Explorer
 #: Panels of the curves, and the colour of a highlighted language in turn.
 PANELS = {"ilo": "ILO", "bridge": "bridge B", "reach": "reach R"}
 CURSOR = "#CC3311"
+FAINT = "rgba(120,120,120,0.25)"
 
 
 class Curves:
@@ -42,19 +42,24 @@ class Curves:
             figure.add_scatter(name=name, row=1, col=column, mode="lines", showlegend=column == 1,
                                **_look(name))  # fmt: skip
             self.lines[name] = len(figure.data) - 1
-        for column in (1, 2, 3):
-            figure.add_vline(explorer.setting.layer, line_color=CURSOR, row=1, col=column)
+        for column in (1, 2, 3):  # the cursor
+            figure.add_scatter(mode="lines", line={"color": CURSOR, "width": 1.5}, y=[0, 1.03],
+                               hoverinfo="skip", showlegend=False, row=1, col=column)  # fmt: skip
         figure.update_yaxes(range=[0, 1.03]).update_xaxes(title="layer")
         figure.update_layout(template="simple_white", height=300, legend_orientation="h",
                              margin={"l": 40, "r": 10, "t": 30, "b": 40}, legend_y=-0.25,
                              )  # fmt: skip
+        # drawn before it becomes a widget: what is changed before it is shown comes out wrong
+        self.widget = figure
+        self.refresh(())
         self.widget = go.FigureWidget(figure)
         for trace in self.widget.data:
             trace.on_click(lambda _trace, points, _: points.xs and choose(int(points.xs[0])))
 
-    def refresh(self, curves: pd.DataFrame, scores: pd.DataFrame, lit: Collection[str]) -> None:
-        """Draw a setting; languages that are lit stand out."""
+    def refresh(self, lit: Collection[str]) -> None:
+        """Draw the setting; languages that are lit stand out."""
         explorer, figure = self.explorer, self.widget
+        curves, scores = explorer.curves(), explorer.scores()
         pinned = explorer.pinned and explorer.curves(explorer.pinned)
         parts = dict(list(scores.groupby("language")))
         colors = dict(zip(lit, MODEL_COLORS * len(lit), strict=False))
@@ -62,14 +67,12 @@ class Curves:
             for code, trace in zip(self.codes, figure.data, strict=False):
                 part = parts.get(code, scores.head(0))
                 name = explorer.study.languages.at[code, "name"]
-                trace.x, trace.y = part["layer"], part["ilo"]
-                trace.customdata = part[["low", "high"]].to_numpy()
-                trace.hovertemplate = (
-                    f"{name}, layer %{{x}}: ILO %{{y:.3f}}, 95% from %{{customdata[0]:.2f}} to "
-                    "%{customdata[1]:.2f}<extra></extra>"
-                )
-                trace.line.color = colors.get(code, "rgba(120,120,120,0.25)")
-                trace.line.width = 3 if code in colors else 1
+                trace.update(
+                    x=part["layer"], y=part["ilo"], customdata=part[["low", "high"]].to_numpy(),
+                    line={"color": colors.get(code, FAINT), "width": 3 if code in colors else 1},
+                    hovertemplate=f"{name}, layer %{{x}}: ILO %{{y:.3f}}, 95% from "
+                    "%{customdata[0]:.2f} to %{customdata[1]:.2f}<extra></extra>",
+                )  # fmt: skip
             for name, place in self.lines.items():
                 table = pinned if name.startswith("A ") else curves
                 trace = figure.data[place]
@@ -79,9 +82,10 @@ class Curves:
                 x, y = table.index.to_numpy(), table.get(name.removeprefix("A "))
                 if name == "band":  # up along one side and back along the other
                     x, y = np.r_[x, x[::-1]], np.r_[table["low"], table["high"][::-1]]
-                trace.x, trace.y = x, np.asarray(y)
-            for line in figure.layout.shapes:
-                line.x0 = line.x1 = explorer.setting.layer
+                # with its look: a batch that colours some lines takes the colour of the others
+                trace.update(x=x, y=np.asarray(y), **_look(name))
+            for cursor in figure.data[-3:]:
+                cursor.update(x=[explorer.setting.layer] * 2, line={"color": CURSOR})
 
 
 def _look(name):
@@ -122,6 +126,8 @@ class Grid:
         figure.update_xaxes(title="τ", type="category").update_yaxes(type="category")
         figure.update_layout(template="simple_white", height=380, yaxis_title="k",
                              margin={"l": 40, "r": 10, "t": 30, "b": 40})  # fmt: skip
+        self.widget = figure
+        self.refresh()
         self.widget = go.FigureWidget(figure)
         for trace in self.widget.data[::2]:
             trace.on_click(lambda _trace, p, _: p.xs and choose(int(p.ys[0]), int(p.xs[0])))
@@ -133,5 +139,6 @@ class Grid:
             for heat, mark, table in zip(self.widget.data[::2], self.widget.data[1::2], tables,
                                          strict=True):  # fmt: skip
                 heat.x, heat.y = [str(t) for t in table.columns], [str(k) for k in table.index]
-                heat.z = table.to_numpy()
+                # JSON knows no NaN
+                heat.z = table.astype(object).where(table.notna(), None).to_numpy().tolist()
                 mark.x, mark.y = ([str(s.tau)], [str(s.k)]) if s.k in table.index else ([], [])

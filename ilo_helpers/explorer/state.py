@@ -86,6 +86,9 @@ class Explorer:
         )  # fmt: skip
         self._lists = functools.lru_cache(8)(self._search)
         self._tally = functools.lru_cache(8)(lambda pool: tally_lists(self._lists(pool)))
+        self._left_out = functools.lru_cache(4)(
+            lambda pool, k, tau: self._tally(pool).without_each(k, tau)
+        )
         self._surface = functools.lru_cache(8)(self._score_surface)
         self._vectors = functools.lru_cache(2)(self._move_vectors)
 
@@ -148,7 +151,7 @@ class Explorer:
         setting = setting or self.setting
         near, tally = self._lists(setting.pool), self._tally(setting.pool)
         found = tally.scores(setting.k, setting.tau)
-        left_out = tally.without_each(setting.k, setting.tau)["ilo"]
+        left_out = self._left_out(setting.pool, setting.k, setting.tau)["ilo"]
         low, high = jackknife_interval(found["ilo"], left_out)
         layer, language = np.meshgrid(near.layer, near.language, indexing="ij")
         columns = {"layer": layer, "language": language, **found, "low": low, "high": high}
@@ -168,7 +171,7 @@ class Explorer:
         near, tally = self._lists(setting.pool), self._tally(setting.pool)
         found = tally.scores(setting.k, setting.tau)
         means = {name: values.mean(axis=1) for name, values in found.items()}
-        left_out = tally.without_each(setting.k, setting.tau)["ilo"].mean(axis=2)
+        left_out = self._left_out(setting.pool, setting.k, setting.tau)["ilo"].mean(axis=2)
         means["low"], means["high"] = jackknife_interval(means["ilo"], left_out)
         table = pd.DataFrame(means, pd.Index(near.layer.values, name="layer"))
         kinds = neighbor_kinds(near, setting.k).groupby("layer")["translation"].mean()

@@ -77,7 +77,9 @@ function render({ model, el }) {
       if (point.bridge)
         svg("circle", { cx: x, cy: y, r: 15, fill: "none", stroke: "#CC3311", "stroke-width": 2 }, group);
       mark(kind, x, y, color, group);
-      const text = svg("text", { x: x + 12, y: y - 9, "font-size": 12 }, group);
+      const right = x > SIZE.width - 90; // the name would not fit
+      const text = svg("text", { x: right ? x - 12 : x + 12, y: y - 11, "font-size": 12,
+        "text-anchor": right ? "end" : "start" }, group);
       text.textContent = `${point.meaning} (${point.language})`;
       group.addEventListener("pointerdown", (event) => { dragged = i; event.preventDefault(); });
     });

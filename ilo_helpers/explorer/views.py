@@ -87,11 +87,13 @@ class Exploration:
         explorer = self.explorer
         self.controls = _controls(w, explorer)
         self.status, self.near, self.code = w.HTML(), w.HTML(), w.Textarea(rows=8)
+        self.near.add_class("ilo-near")
         self.code.layout.width = "98%"
         self.curves = Curves(explorer, lambda layer: self._set("layer", layer))
         self.grid = Grid(explorer, lambda k, tau: self._apply(k=k, tau=tau))
         kind = WebGLMap if self.webgl else PlainMap
         self.map = kind(*self._points(), self._choose)
+        self.map.widget.add_class("ilo-map")
         for name, control in self.controls.items():
             if name in ("pin", "code", "save"):
                 control.on_click(getattr(self, f"_{name}"))
@@ -101,12 +103,18 @@ class Exploration:
         c = self.controls
         play = w.Play(min=c["layer"].min, max=c["layer"].max, value=c["layer"].value, interval=900)
         w.link((play, "value"), (c["layer"], "value"))
-        knobs = w.HBox([w.VBox([c["k"], c["tau"], w.HBox([c["layer"], play]), c["sentences"]]),
-                        w.VBox([c["metric"], c["pooling"], c["translations"], c["offsets"]]),
-                        c["lit"], c["without"]])  # fmt: skip
-        about = w.HBox([c["method"], c["hue"], c["pin"], c["code"], c["save"]])
-        below = w.HBox([self.map.widget, w.VBox([self.status, self.near])])
-        box = w.VBox([knobs, about, self.curves.widget, below, self.grid.widget, self.code])
+        wrap = w.Layout(flex_flow="row wrap", width="100%")
+        knobs = [
+            w.VBox([c["k"], c["tau"], w.HBox([c["layer"], play]), c["sentences"]]),
+            w.VBox([c["metric"], c["pooling"], c["translations"], c["offsets"]]),
+            w.VBox([c["method"], c["hue"], w.HBox([c["pin"], c["code"], c["save"]])]),
+            w.HBox([c["lit"], c["without"]]),
+        ]
+        near = w.VBox([self.near], layout=w.Layout(flex="1 1 340px", max_height="440px"))
+        box = w.VBox([
+            w.HBox(knobs, layout=wrap), self.status, self.curves.widget,
+            w.HBox([self.map.widget, near], layout=wrap), self.grid.widget, self.code,
+        ])  # fmt: skip
         box.add_class("ilo-explorer")
         return box
 
@@ -147,8 +155,8 @@ class Exploration:
         self.controls["translations"].value = not s.translations
         self.controls["offsets"].value = not s.offsets
         self._quiet = False
-        curves, scores = explorer.curves(), explorer.scores()
-        self.curves.refresh(curves, scores, self.lit)
+        curves = explorer.curves()
+        self.curves.refresh(self.lit)
         self.grid.refresh()
         self.map.draw(*self._points())
         self._show_chosen()
@@ -219,7 +227,7 @@ class Exploration:
 
     def _pin(self, _button):
         self.explorer.pin()
-        self.controls["pin"].description = "let go of A" if self.explorer.pinned else "pin as A"
+        self.controls["pin"].description = "drop A" if self.explorer.pinned else "pin as A"
         self._refresh()
 
     def _code(self, _button):
@@ -235,25 +243,26 @@ def _controls(w, explorer):
     layers, named = study.by_layer.index, study.languages["name"]
     languages = [(name, code) for code, name in named.items()]
     texts = {"mean": "all tokens in the mean", study.bare: "BOS or first token left out"}
-    slides = {"continuous_update": False}
-    lists = {"rows": 7, "layout": w.Layout(width="190px")}
+    wide = {"layout": w.Layout(width="300px")}
+    short = {"layout": w.Layout(width="105px")}
+    lists = {"rows": 6, "layout": w.Layout(width="230px")}
     return {
-        "k": w.IntSlider(s.k, 1, explorer.k_max(), description="k"),
-        "tau": w.IntSlider(s.tau, 1, min(10, study.text.shape[1] - 1), description="τ"),
-        "layer": w.IntSlider(s.layer, int(layers.min()), int(layers.max()), description="layer"),
+        "k": w.IntSlider(s.k, 1, explorer.k_max(), description="k", **wide),
+        "tau": w.IntSlider(s.tau, 1, min(10, len(languages) - 1), description="τ", **wide),
+        "layer": w.IntSlider(s.layer, *layers[[0, -1]].tolist(), description="layer", **wide),
         "sentences": w.IntRangeSlider(value=s.sentences, min=1, max=len(study.text),
-                                      description="sentences", **slides),
-        "metric": w.Dropdown(options=DISTANCES, value=s.metric, description="metric"),
+                                      description="sentences", continuous_update=False, **wide),
+        "metric": w.Dropdown(options=DISTANCES, value=s.metric, description="metric", **wide),
         "pooling": w.Dropdown(
             options=[(texts.get(name, name), name) for name in study.vectors], value=s.pooling,
-            description="vector"),
+            description="vector", **wide),
         "translations": w.Checkbox(False, description="translations left out"),
         "offsets": w.Checkbox(False, description="language means subtracted"),
         "lit": w.SelectMultiple(options=languages, description="highlight", **lists),
         "without": w.SelectMultiple(options=languages, description="leave out", **lists),
-        "method": w.Dropdown(options=["PCA", "UMAP"], description="map"),
-        "hue": w.Dropdown(options=list(HUES), description="colour"),
-        "pin": w.Button(description="pin as A"),
-        "code": w.Button(description="settings as code"),
-        "save": w.Button(description="save figure"),
+        "method": w.Dropdown(options=["PCA", "UMAP"], description="map", **wide),
+        "hue": w.Dropdown(options=list(HUES), description="colour", **wide),
+        "pin": w.Button(description="pin as A", **short),
+        "code": w.Button(description="as code", **short),
+        "save": w.Button(description="save figure", **short),
     }  # fmt: skip

@@ -5,10 +5,20 @@ Each draws in the suite's style by itself; :func:`use_style` sets it for drawing
 
 # ruff: noqa: F401
 
+from .corpus import language_places, languages_by_group, lengths_of_translations, world_map
 from .grids import heatmap_by_layer, heatmaps, rates_between_languages
 from .languages import bars_by_language, dots_by_language, ilo_by_group
 from .layers import ablation, ilo_by_layer, models_by_depth, panels_by_layer
-from .maps import interactive_map, sentence_maps
+from .lessons import confounds_by_layer, kinds_by_layer, score_bars, scores_by_size
+from .maps import maps_and_quality, region_maps, sentence_maps
+from .regions import (
+    bars_by_setting,
+    groups_by_layer,
+    lines_by_layer,
+    shared_by_language,
+    shares_by_layer,
+)
+from .schematics import crowded_and_centred, from_tokens_to_vectors
 from .style import FAMILY_COLORS, MODEL_COLORS, alternating, language_label, use_style
 from .tokens import accuracy_by_label, diversity_by_frequency, histogram, token_maps
 from .training import changes_by_layer, dose_response, scatter_languages, scatter_runs

@@ -8,7 +8,6 @@ import xarray as xr
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from ..languages import language_table
 from . import style
 from .style import FAMILY_COLORS, SCORES, drawing, language_label
 
@@ -16,6 +15,8 @@ from .style import FAMILY_COLORS, SCORES, drawing, language_label
 @drawing
 def heatmap_by_layer(scores: pd.DataFrame, title: str) -> Figure:
     """Layers × languages, one panel each for ILO, bridge and reach (figure c).
+
+    Each panel has its own scale; languages are ordered by their mean ILO over the layers.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def heatmap_by_layer(scores: pd.DataFrame, title: str) -> Figure:
     wide = wide.rename(language_label).rename_axis(index=None)
     tables = {label: wide[value] for value, label in SCORES.items()}
     fig = _heatmaps(
-        tables, (12.5, 1.5 + 0.2 * len(wide)), vmin=0, vmax=1, cmap="viridis",
+        tables, (12.5, 1.5 + 0.2 * len(wide)), scales=True, vmin=0, cmap="viridis",
         yticklabels=1, xticklabels=max(1, scores["layer"].nunique() // 6),
     )  # fmt: skip
     for ax in fig.axes[:3]:
@@ -75,25 +76,27 @@ def heatmaps(
     return style.titled(fig, title)
 
 
-def _heatmaps(tables, size, **options):
-    """A panel a table, the last with the scale."""
+def _heatmaps(tables, size, scales=False, **options):
+    """A panel a table, the last with the scale, or each with its own."""
     fig, axes = plt.subplots(1, len(tables), figsize=size, squeeze=False)
     for ax, (name, table) in zip(axes[0], tables.items(), strict=True):
-        sns.heatmap(table, ax=ax, cbar=ax is axes[0, -1], **options)
+        sns.heatmap(table, ax=ax, cbar=scales or ax is axes[0, -1], **options)
         ax.set(title=name)
         ax.grid(visible=False)
     return fig
 
 
 @drawing
-def rates_between_languages(ratio: xr.DataArray, title: str) -> Figure:
+def rates_between_languages(ratio: xr.DataArray, languages: pd.DataFrame, title: str) -> Figure:
     """Who neighbours whom at one layer: a clustered heat map, families and scripts at its side.
 
     Parameters
     ----------
     ratio : xarray.DataArray
         (language, neighbor_language), of :func:`ilo_helpers.regions.rates.language_rates`; the
-        diagonal is left out.
+        diagonal is left out. Colours follow its square root, so that 1 can be told from 0.
+    languages : pandas.DataFrame
+        family and script of each, as :attr:`ilo_helpers.study.Study.languages`.
     title : str
 
     Returns
@@ -104,7 +107,7 @@ def rates_between_languages(ratio: xr.DataArray, title: str) -> Figure:
     from scipy.spatial.distance import squareform
 
     codes = ratio["language"].values.tolist()
-    table = language_table(codes)
+    table = languages.loc[codes]
     values = ratio.values.copy()
     np.fill_diagonal(values, 0)
     apart = 1 / (1 + (values + values.T) / 2)  # languages that meet often are near
@@ -120,15 +123,17 @@ def rates_between_languages(ratio: xr.DataArray, title: str) -> Figure:
             row_colors=sides.set_axis(names), cmap="viridis", vmin=0,
             norm=PowerNorm(0.5, vmin=0, vmax=max(1, values.max())),
             figsize=(10, 2.5 + 0.24 * len(codes)), xticklabels=1, yticklabels=1,
-            dendrogram_ratio=(0.1, 0.08), cbar_pos=(0.9, 0.9, 0.02, 0.08),
-            cbar_kws={"label": "times chance", "ticks": [0, 1, 5, 10, 20]},
+            dendrogram_ratio=(0.1, 0.08), cbar_pos=(0.1, -0.03, 0.6, 0.015),
+            cbar_kws={"label": "times chance, on a square-root scale: 1 is as often as at random",
+                      "ticks": [0, 0.25, 1, 2, 4, 6, 9, 16, 25], "orientation": "horizontal",
+                      "format": "{x:g}"},
         )  # fmt: skip
     grid.ax_heatmap.grid(visible=False)
     grid.ax_heatmap.set(xlabel="language of the neighbour", ylabel="language of the sentence")
     for x, (side, colors) in zip((0.28, 0.72), palettes.items(), strict=True):
         style.color_legend(
             grid.figure, colors, table[side], marker="s", fontsize=7, ncols=3, title=side,
-            loc="upper center", bbox_to_anchor=(x, 0),
+            loc="upper center", bbox_to_anchor=(x, -0.08),
         )  # fmt: skip
-    grid.figure.suptitle(title, x=0.01, y=1.02, ha="left")
+    grid.figure.suptitle(title, x=0.01, y=1, ha="left", va="bottom")
     return grid.figure

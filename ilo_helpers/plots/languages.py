@@ -69,7 +69,8 @@ def ilo_by_group(scores: pd.DataFrame, title: str) -> Figure:
     Parameters
     ----------
     scores : pandas.DataFrame
-        Columns language and ilo, of one layer.
+        Columns language and ilo, of one layer; family, region, script and resource_band where
+        they are not those of :func:`ilo_helpers.language_table`.
     title : str
 
     Returns
@@ -87,6 +88,6 @@ def ilo_by_group(scores: pd.DataFrame, title: str) -> Figure:
         y, colors = table[group].map(places), bands.map(BAND_COLORS)
         ax.scatter(table["ilo"], y, s=26, alpha=0.85, c=colors)
         ax.set_yticks(range(len(places)), places)
-        ax.set(title=group, xlabel="ILO", ylim=(len(places) - 0.5, -0.5), xlim=(-0.03, 1))
+        ax.set(title=group, xlabel="ILO", ylim=(len(places) - 0.5, -0.5))
     style.color_legend(axes[-1], BAND_COLORS, bands, title="resources", loc="lower right")
     return style.titled(fig, title)

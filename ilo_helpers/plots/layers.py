@@ -63,7 +63,7 @@ def panels_by_layer(
 
 
 @drawing
-def ilo_by_layer(scores: pd.DataFrame, title: str) -> Figure:
+def ilo_by_layer(scores: pd.DataFrame, title: str, chance: dict | None = None) -> Figure:
     """ILO, bridge and reach by layer: mean and range within each resource band (figure b).
 
     Parameters
@@ -72,21 +72,26 @@ def ilo_by_layer(scores: pd.DataFrame, title: str) -> Figure:
         Columns layer, language, ilo, bridge and reach, as :func:`ilo_helpers.ilo.ilo_scores`
         returns them.
     title : str
+    chance : dict of str to float, optional
+        What lists drawn at random would give, of
+        :func:`ilo_helpers.validity.chance.expected_scores`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     table = style.with_languages(scores)
-    fig, axes = plt.subplots(1, 3, figsize=(11, 3.5), sharex=True, sharey=True)
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.8), sharex=True, sharey=True)
     for ax, (value, label) in zip(axes, SCORES.items(), strict=True):
         for band, color, part in style.colored(table, "resource_band", BAND_COLORS):
             style.mean_line(ax, part, "layer", value, color=color, label=band)
         mean = table.groupby("layer")[value].mean()
-        ax.plot(mean, color="black", linestyle="--", label="all languages")
-        ax.set(title=label, ylim=(0, 1))
+        ax.plot(mean, color="black", label="all languages")
+        if chance:
+            ax.axhline(chance[value], color="0.4", linestyle=":", label="by chance")
+        ax.set(title=label, ylim=(0, 1.03))
     style.whole_numbers(*axes)
-    axes[0].legend(title="resources of the language")
+    style.legend_below(fig)
     return style.titled(fig, title)
 
 
@@ -111,7 +116,7 @@ def ablation(table: pd.DataFrame, title: str) -> Figure:
     for ax, (tau, rows) in zip(axes[0], taus.items(), strict=True):
         for k, color, part in style.colored(rows, "k", shades):
             ax.plot(part.groupby("layer")["ilo"].mean(), color=color, label=k)
-        ax.set(title=f"τ = {tau}", ylim=(0, 1))
+        ax.set(title=f"τ = {tau}", ylim=(0, None))
     style.whole_numbers(*axes[0])
     axes[0, 0].set_ylabel("mean ILO over languages")
     style.color_legend(fig, shades, ks, title="k", loc="outside right center")

@@ -1,19 +1,21 @@
-"""Maps of the sentence vectors, on paper and for the browser."""
-
-from pathlib import Path
-from typing import TYPE_CHECKING
+"""Maps of the sentence vectors in two dimensions."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..languages import language_table
-from .style import FAMILY_COLORS, alternating, color_legend, drawing, titled
+from .style import FAMILY_COLORS, alternating, color_legend, drawing, in_turn, titled
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+#: Fragments that are named on the map by their numbers.
+NUMBERED = 10
+#: What a map may keep: columns of the table, and their names.
+KEPT = {
+    "trustworthiness": "trustworthiness", "continuity": "continuity", "kept": "neighbours kept",
+    "ilo": "mean ILO",
+}  # fmt: skip
 
 
 @drawing
@@ -22,7 +24,6 @@ def sentence_maps(
     hue: str,
     title: str,
     colors: dict | None = None,
-    threads: dict | None = None,
 ) -> Figure:
     """2-D maps of the sentence vectors: a row a method, a column a layer (figure a).
 
@@ -37,8 +38,6 @@ def sentence_maps(
     colors : dict, optional
         Colour of each value of ``hue``; default: :data:`FAMILY_COLORS` for families, otherwise
         from round the colour circle.
-    threads : dict, optional
-        Colour of sentences whose translations are joined by thin lines, to their median.
 
     Returns
     -------
@@ -51,13 +50,9 @@ def sentence_maps(
     fig, axes = plt.subplots(len(methods), len(layers), figsize=size, squeeze=False)
     for (method, layer), part in points.groupby(["method", "layer"], sort=False, observed=True):
         ax = axes[methods.index(method), layers.index(layer)]
-        for sentence, color in (threads or {}).items():
-            ends = part.loc[part["sentence"] == sentence, ["x", "y"]]
-            for _, end in ends.iterrows():
-                ax.plot(*zip(ends.median(), end, strict=True), color=color, linewidth=0.4)
         dots(ax, part, hue, colors, f"{method}, layer {layer}")
         if direct:
-            _name_languages(ax, part)
+            _name_medians(ax, part, part["language"].str[:3])
     if not direct:
         color_legend(fig, colors, points[hue], loc="outside right center")
     return titled(fig, title)
@@ -70,56 +65,92 @@ def dots(ax: Axes, points: pd.DataFrame, hue: str, colors: dict, title: str) -> 
     ax.set(title=title, xticks=[], yticks=[])
 
 
-def _name_languages(ax, points):
-    """Codes at the median of each language's points, moved apart where they overlap."""
+def _name_medians(ax, points, names):
+    """Names at the median of the points of each, moved apart where they overlap."""
     from adjustText import adjust_text
 
     halo = [patheffects.withStroke(linewidth=2, foreground="white")]
-    names = [
-        ax.text(x, y, code[:3], fontsize=8, ha="center", va="center", path_effects=halo)
-        for code, (x, y) in points.groupby("language")[["x", "y"]].median().iterrows()
+    texts = [
+        ax.text(x, y, name, fontsize=8, ha="center", va="center", path_effects=halo)
+        for name, (x, y) in points.groupby(names)[["x", "y"]].median().iterrows()
     ]
-    adjust_text(names, ax=ax, expand=(1.05, 1.1), iter_lim=100)
+    adjust_text(texts, ax=ax, expand=(1.05, 1.1), iter_lim=100)
 
 
-def interactive_map(
-    points: pd.DataFrame, text: pd.DataFrame, title: str, path: str | Path
-) -> "go.Figure":
-    """A map for the browser: hovering shows a sentence, its language and its English counterpart.
+@drawing
+def region_maps(points: pd.DataFrame, title: str) -> Figure:
+    """One map a layer (columns) in three colourings (rows): language, family, region.
 
     Parameters
     ----------
     points : pandas.DataFrame
-        Columns language, sentence, x, y and family.
-    text : pandas.DataFrame
-        The corpus; sentences are cut to 80 characters.
+        Columns layer, language, sentence, x, y, family, fragment (0: the shared region) and
+        fragment_family (family of the fragment's commonest language, which colours it). The
+        largest fragments have their numbers at the median of their points.
     title : str
-    path : path
-        Of the HTML file; it loads plotly's script from the network.
 
     Returns
     -------
-    plotly.graph_objects.Figure
+    matplotlib.figure.Figure
     """
-    import plotly.express as px
-
-    home = "eng_Latn" if "eng_Latn" in text else text.columns[0]
-    short = text.apply(lambda column: column.str.slice(0, 80))
-    table = points.assign(
-        text=[short.at[row.sentence, row.language] for row in points.itertuples()],
-        english=points["sentence"].map(short[home]),
-        name=points["language"].map(language_table(list(text.columns))["name"]),
-    ).round({"x": 2, "y": 2})  # fmt: skip
-    fig = px.scatter(
-        table, x="x", y="y", color="family", color_discrete_map=FAMILY_COLORS, title=title,
-        custom_data=["name", "sentence", "text", "english"], height=650,
-    )  # fmt: skip
-    fig.update_traces(
-        marker_size=5,
-        hovertemplate="%{customdata[0]}, %{customdata[1]}<br>%{customdata[2]}"
-        "<br><i>%{customdata[3]}</i><extra></extra>",
+    layers = list(points["layer"].unique())
+    by_language = alternating(points["language"].unique())
+    size = (3.8 * len(layers), 10.4)
+    fig, axes = plt.subplots(3, len(layers), figsize=size, squeeze=False)
+    for column, (layer, part) in zip(axes.T, points.groupby("layer", sort=False), strict=True):
+        dots(column[0], part, "language", by_language, f"layer {layer}, by language")
+        _name_medians(column[0], part, part["language"].str[:3])
+        dots(column[1], part, "family", FAMILY_COLORS, f"layer {layer}, by family")
+        shared, rest = part[part["fragment"] == 0], part[part["fragment"] > 0]
+        name = f"layer {layer}, shared region (rings) and fragments"
+        dots(column[2], rest, "fragment_family", FAMILY_COLORS, name)
+        ring = {"facecolors": "white", "edgecolors": "black", "linewidths": 0.4, "zorder": 3}
+        column[2].scatter(shared["x"], shared["y"], s=7, **ring)
+        largest = rest[rest["fragment"] <= NUMBERED]
+        _name_medians(column[2], largest, largest["fragment"].astype(str))
+    _family_legend(
+        fig, points, "family; in the third row that of the fragment's commonest language"
     )
-    fig.update_layout(template="simple_white", hoverlabel_align="left")
-    fig.update_layout(xaxis_visible=False, yaxis_visible=False)
-    fig.write_html(path, include_plotlyjs="cdn", div_id="map", config={"responsive": True})
-    return fig
+    return titled(fig, title)
+
+
+@drawing
+def maps_and_quality(points: pd.DataFrame, quality: pd.DataFrame, title: str) -> Figure:
+    """Maps of one layer by several methods, by family, and what each keeps of the space.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        Columns method, language, sentence, x, y and family, of one layer.
+    quality : pandas.DataFrame
+        Of :func:`ilo_helpers.regions.maps.map_quality`, of that layer; the mean ILO of the full
+        space is a line.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    methods = list(points["method"].unique())
+    fig, axes = plt.subplots(1, len(methods) + 1, figsize=(3.2 * len(methods) + 3.8, 4))
+    for ax, (method, part) in zip(axes, points.groupby("method", sort=False), strict=False):
+        dots(ax, part, "family", FAMILY_COLORS, method)
+    ax, table = axes[-1], quality.set_index("method")
+    places = np.arange(len(KEPT))
+    for number, (method, color) in enumerate(in_turn(methods).items()):
+        y = places + 0.2 * (number - (len(methods) - 1) / 2)
+        ax.plot(table.loc[method, list(KEPT)], y, "o", color=color, markersize=6, label=method)
+    full = table.loc["full space", "ilo"]
+    ax.vlines(full, 2.6, 3.4, color="black", label="full space")
+    ax.set_yticks(places, KEPT.values())
+    ax.set(title="what each keeps", xlim=(0, 1.03), ylim=(len(KEPT) - 0.5, -0.5))
+    ax.legend(loc="upper left")
+    _family_legend(fig, points, "family")
+    return titled(fig, title)
+
+
+def _family_legend(fig, points, title):
+    """Colours of the families, below the maps."""
+    color_legend(
+        fig, FAMILY_COLORS, points["family"], title=title, loc="outside lower center", ncols=6
+    )

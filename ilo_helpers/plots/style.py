@@ -110,8 +110,9 @@ def colored(table: pd.DataFrame, column: str, colors: dict | None = None) -> Ite
 
 
 def with_languages(table: pd.DataFrame) -> pd.DataFrame:
-    """A table with what is known of each row's language."""
-    return table.join(language_table(list(table["language"].unique())), on="language")
+    """A table with what is known of each row's language, besides what it says itself."""
+    known = language_table(list(table["language"].unique()))
+    return table.join(known[known.columns.difference(table.columns)], on="language")
 
 
 def panels(count: int, width: float, height: float, below: float = 0) -> tuple:

@@ -1,8 +1,9 @@
 """The shared region, and the fragments left outside it.
 
-The ILO paper speaks of one interlingual region that languages share and of fragments outside it.
-Its formal definition is not known to us: what is here is ours, built from the neighbour lists
-that ILO is made of. A sentence is in the shared region if it is a bridge
+The ILO paper (SIGTYP 2025, pp. 122–155, arXiv 2503.11280) speaks of one interlingual region that
+languages share and of fragments outside it. Its definition of fragments is neither in its abstract
+nor in its published code, which is what we worked from; so what is here is our definition, built
+from the neighbour lists that ILO is made of. A sentence is in the shared region if it is a bridge
 (:func:`ilo_helpers.ilo.bridges`).
 """
 
@@ -15,6 +16,7 @@ from scipy import sparse, stats
 
 from ..ilo import bridges
 from ..languages import language_table
+from ..neighbors import neighbor_languages
 
 #: Place of the shared region among the fragments' numbers.
 SHARED = 0
@@ -44,20 +46,38 @@ def describe_shared(neighbors: xr.Dataset, k: int = 5, tau: int = 3) -> pd.DataF
         For k or tau that the lists do not allow.
     """
     shared = bridges(neighbors, k, tau)
-    family = pd.factorize(language_table(neighbors.language.values.tolist())["family"])[0]
-    own = np.repeat(family, neighbors.sizes["sentence"])
+    crossing = shared & meets_other_family(neighbors, k)
     rows = []
     for layer in neighbors.layer.values:
         places = np.flatnonzero(shared.sel(layer=layer))
         graph = _graph(neighbors, layer, k)[places]
         sizes = np.bincount(_components(graph[:, places]))
-        crossing = (own[graph.indices.reshape(-1, k)] != own[places][:, None]).any(1)
         rows.append({
-            "layer": int(layer), "shared": len(places) / len(own), "pieces": len(sizes),
-            "largest": sizes.max(initial=0) / max(1, len(places)),
-            "other_family": crossing.sum() / max(1, len(places)),
+            "layer": int(layer), "shared": float(shared.sel(layer=layer).mean()),
+            "pieces": len(sizes), "largest": sizes.max(initial=0) / max(1, len(places)),
+            "other_family": int(crossing.sel(layer=layer).sum()) / max(1, len(places)),
         })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def meets_other_family(neighbors: xr.Dataset, k: int = 5) -> xr.DataArray:
+    """Whether a sentence has a neighbour of another family than its own.
+
+    Parameters
+    ----------
+    neighbors : xarray.Dataset
+        As :func:`ilo_helpers.nearest_neighbors` returns it.
+    k : int
+
+    Returns
+    -------
+    xarray.DataArray
+        bool (layer, language, sentence).
+    """
+    family = pd.factorize(language_table(neighbors.language.values.tolist())["family"])[0]
+    met = neighbor_languages(neighbors).isel(neighbor=slice(k))
+    own = xr.DataArray(family, {"language": neighbors.language.values})
+    return (met.copy(data=family[met.values]) != own).any("neighbor")
 
 
 def find_fragments(
@@ -140,13 +160,15 @@ def _communities(graph, seed):
         igraph.set_random_number_generator(random)
 
 
-def describe_fragments(members: pd.DataFrame) -> pd.DataFrame:
+def describe_fragments(members: pd.DataFrame, languages: pd.DataFrame) -> pd.DataFrame:
     """Size and make-up of each fragment.
 
     Parameters
     ----------
     members : pandas.DataFrame
         Of :func:`find_fragments`.
+    languages : pandas.DataFrame
+        Family and script of each language, as :attr:`ilo_helpers.study.Study.languages` has them.
 
     Returns
     -------
@@ -155,8 +177,7 @@ def describe_fragments(members: pd.DataFrame) -> pd.DataFrame:
         many), entropy of the languages in bits (0: one language), and for language, family and
         script the most frequent one and its share, 0 to 1.
     """
-    known = language_table(list(members["language"].unique()))
-    groups = members.join(known[["family", "script"]], on="language").groupby("fragment")
+    groups = members.join(languages[["family", "script"]], on="language").groupby("fragment")
     table = groups["language"].agg(["size", "nunique"]).rename(columns={"nunique": "languages"})
     table["entropy"] = groups["language"].agg(lambda x: stats.entropy(x.value_counts(), base=2))
     for column in ("language", "family", "script"):

@@ -92,29 +92,57 @@ def map_quality(
     Returns
     -------
     pandas.DataFrame
-        layer, method (``"full space"`` first), trustworthiness (scikit-learn's, of k neighbours;
-        1: no false neighbour in the map) and bridge, reach, ilo (means over the languages).
+        layer, method (``"full space"`` first), and, 0 to 1,
+
+        - trustworthiness (Venna and Kaski 2001; scikit-learn's, of k neighbours): 1 if no point
+          is a neighbour in the map only; an intruder counts by its rank in the space;
+        - continuity (theirs): 1 if no neighbour of the space is torn away in the map; the same
+          with the roles of space and map swapped;
+        - kept (our definition): share of the k neighbours in the space that are among the k in
+          the map;
+        - bridge, reach, ilo: of the map's lists, means over the languages.
 
     Raises
     ------
     ValueError
         For k, tau or a metric that the vectors do not allow.
     """
-    from sklearn.manifold import trustworthiness
-
-    spaces = {"full space": (acts, metric)}
     like = acts.isel(hidden=0, drop=True)
+    full = nearest_neighbors(acts, k, metric, keep=False)
+    whole = dict.fromkeys(("trustworthiness", "continuity", "kept"), 1.0)
+    tables = [_score(full, k, tau, "full space", {layer: whole for layer in acts.layer.values})]
     for method, part in points.groupby("method", sort=False):
         plane = part.set_index(list(like.dims))[["x", "y"]].to_xarray().reindex_like(like)
-        spaces[method] = plane.to_array("hidden").transpose(*acts.dims), "euclidean"
-    rows = []
-    for method, (vectors, distance) in spaces.items():
-        near = nearest_neighbors(vectors, k, distance, keep=False)
-        scores = ilo_scores(near, k, tau).groupby("layer")[["bridge", "reach", "ilo"]].mean()
-        for layer, row in scores.iterrows():
-            kept = 1.0
-            if vectors is not acts:
-                flat = vectors.sel(layer=layer).values.reshape(-1, 2)
-                kept = trustworthiness(_points(acts, layer, metric), flat, n_neighbors=k)
-            rows.append({"layer": layer, "method": method, "trustworthiness": kept} | row.to_dict())
-    return pd.DataFrame(rows)
+        plane = plane.to_array("hidden").transpose(*acts.dims)
+        near = nearest_neighbors(plane, k, "euclidean", keep=False)
+        keeps = {
+            layer: _kept(_points(acts, layer, metric), _points(plane, layer, "euclidean"), k)
+            | {"kept": _common(full["index"].sel(layer=layer), near["index"].sel(layer=layer))}
+            for layer in acts.layer.values
+        }
+        tables.append(_score(near, k, tau, method, keeps))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _kept(space, plane, k):
+    """How few neighbours are false in the map, and how few are torn away."""
+    from sklearn.manifold import trustworthiness
+
+    return {
+        "trustworthiness": trustworthiness(space, plane, n_neighbors=k),
+        "continuity": trustworthiness(plane, space, n_neighbors=k),
+    }
+
+
+def _common(these, those):
+    """Share of the neighbours in these lists that are in those, in any order."""
+    pairs = these == those.rename(neighbor="other")
+    return float(pairs.any("other").mean())
+
+
+def _score(near, k, tau, method, keeps):
+    """A row a layer: what the map keeps, and the mean scores of its lists."""
+    scores = ilo_scores(near, k, tau).groupby("layer")[["bridge", "reach", "ilo"]].mean()
+    table = pd.DataFrame(keeps).T.join(scores).rename_axis("layer").reset_index()
+    table.insert(1, "method", method)
+    return table

@@ -7,7 +7,6 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from ..languages import language_table
 from ..neighbors import neighbor_languages
 
 
@@ -36,7 +35,7 @@ def language_rates(neighbors: xr.Dataset, k: int = 5) -> xr.Dataset:
     return xr.Dataset({"rate": rate, "ratio": (rate / by_chance).fillna(0)})
 
 
-def group_agreement(ratio: xr.DataArray, seed: int = 0) -> pd.DataFrame:
+def group_agreement(ratio: xr.DataArray, languages: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Do languages of one group neighbour each other more than languages of different groups?
 
     Permutation test over the labels of the languages (scipy's, exact where there are few
@@ -46,6 +45,9 @@ def group_agreement(ratio: xr.DataArray, seed: int = 0) -> pd.DataFrame:
     ----------
     ratio : xarray.DataArray
         Of :func:`language_rates`.
+    languages : pandas.DataFrame
+        family, script and region of each, as :attr:`ilo_helpers.study.Study.languages` (whose
+        scripts are those that the text is in) or :func:`ilo_helpers.language_table`.
     seed : int
 
     Returns
@@ -55,7 +57,7 @@ def group_agreement(ratio: xr.DataArray, seed: int = 0) -> pd.DataFrame:
         different languages), p. A grouping in which no two languages agree, or all do, has no
         rows.
     """
-    table = language_table(ratio.language.values.tolist())
+    table = languages.loc[ratio.language.values]
     rows = []
     for group in ("family", "script", "region"):
         codes, names = pd.factorize(table[group])
