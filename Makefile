@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PARAMETERS := $(filter-out PYTHON=% CHECK=%,$(MAKEOVERRIDES))
 
-.PHONY: reproduce parameters check lint quick test slice lab notebooks book sweep benchmarks \
+.PHONY: reproduce parameters check lint quick test test-browser slice lab notebooks book sweep benchmarks \
   constraints clean-cache help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make check        run the notebooks, compare their numbers with those in figures/"
 	@echo "make quick        lint, types, and all tests without network or model: a minute"
 	@echo "make test         the same, all other tests, every notebook on a slice"
+	@echo "make test-browser the explorer in a real browser (Debian: chromium)"
 	@echo "make slice        write the slice's numbers, tests/slice, anew"
 	@echo "make lab          JupyterLab on the notebooks"
 	@echo "make notebooks    execute the committed notebooks in place, from the default settings"
@@ -38,10 +39,14 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 quick: lint
-	$(BIN)/python -m pytest -q -m "not real"
+	$(BIN)/python -m pytest -q -m "not real and not browser"
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not browser"
+
+# The explorer in JupyterLab and the book's page, in Debian's Chromium (apt-get install chromium).
+test-browser: .venv/ready
+	$(BIN)/python -m pytest -m browser
 
 # The numbers that `make test` compares: run this where a change of them is meant.
 slice: .venv/ready
@@ -53,7 +58,7 @@ lab: .venv/ready
 
 CHOSEN := $(or $(addprefix notebooks/,$(addsuffix *.ipynb,$(NOTEBOOKS))),notebooks/[0-9]*.ipynb)
 notebooks: .venv/ready
-	$(BIN)/jupyter nbconvert --to notebook --inplace --execute \
+	ILO_STATIC=1 $(BIN)/jupyter nbconvert --to notebook --inplace --execute \
 	  --ExecutePreprocessor.record_timing=False $(CHOSEN)
 	$(BIN)/jupyter nbconvert --to notebook --inplace --coalesce-streams $(CHOSEN)
 

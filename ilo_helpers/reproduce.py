@@ -125,7 +125,8 @@ def run_notebook(path: Path, copy: Path, parameters: Mapping[str, object]) -> st
     copy.parent.mkdir(parents=True, exist_ok=True)
     bar = {"file": sys.stdout, "mininterval": 5, "bar_format": "    cell {n} of {total}, {elapsed}"}
     error = None
-    with warnings.catch_warnings():
+    # what is executed to be read needs no widgets
+    with warnings.catch_warnings(), mock.patch.dict(os.environ, ILO_STATIC="1"):
         warnings.simplefilter("ignore", nbformat.warnings.MissingIDFieldWarning)
         try:
             papermill.execute_notebook(

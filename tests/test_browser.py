@@ -15,10 +15,13 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from conftest import LANGUAGES
 
 from ilo_helpers import ilo_scores, open_study
+from ilo_helpers.explorer.moving import moving_maps
+from ilo_helpers.explorer.reading import neighbors_of, tell
 from ilo_helpers.explorer.state import Explorer
 from ilo_helpers.explorer.toy import Toy
 from ilo_helpers.keep.paths import ROOT
@@ -188,6 +191,31 @@ def test_left_out_translations_are_left_out(lab, explorer):
     assert turned(lab, (layer, k, tau, ilo)) == before
 
 
+def test_a_click_in_the_charts_sets_what_is_clicked(lab, explorer):
+    before = shown(lab)
+    curves, grid = (lab.locator(".ilo-explorer .js-plotly-plot").nth(i) for i in (0, 1))
+    lines = curves.locator(".nsewdrag").first.bounding_box()
+    explorer.move(layer=before[0], k=before[1], tau=before[2])
+    height = explorer.curves().at[7, "ilo"]  # on the line, at layer 7 of 18
+    click(lab, lines, 7 / 18, 1 - height / 1.03)
+    assert turned(lab, before)[0] == 7
+    before = shown(lab)
+    cells = grid.locator(".nsewdrag").first.bounding_box()
+    rows = 14  # k = 5 is the fifth from below, τ = 4 the fourth of five
+    click(lab, cells, 3.5 / 5, 1 - 4.5 / rows)
+    assert turned(lab, before)[1:3] == (5, 4)
+
+
+def click(page, box, x, y):
+    """Click at a place in a box, in shares of its width and height."""
+    place = float(box["x"] + x * box["width"]), float(box["y"] + y * box["height"])
+    page.mouse.move(place[0] - 3, place[1] - 3)
+    page.mouse.move(*place)  # plotly answers clicks on what is hovered
+    page.wait_for_timeout(300)
+    page.mouse.down()
+    page.mouse.up()
+
+
 def test_a_click_reads_a_sentence_and_a_lasso_a_group(lab, explorer):
     layer, k, tau, _ = shown(lab)
     canvas = lab.locator(".ilo-map canvas").first
@@ -227,3 +255,28 @@ def test_a_point_of_the_toy_can_be_dragged(lab):
     assert "C   B = 0.40   R = 0.50   ILO = 0.444" in before
     assert toy.scores()["ilo"].round(3).tolist() == [0.75, 0.571, 0.444]
     assert "C   B = 0.60   R = 1.00   ILO = 0.750" in lab.inner_text(".ilo-toy-scores")
+
+
+def test_a_click_on_a_point_reads_its_neighbours(lab, explorer):
+    """Points lie where the map's coordinates, −1.05 to 1.05, put them in the canvas."""
+    layer, k, tau, _ = shown(lab)
+    points = moving_maps(explorer.study.acts)
+    points = points[points["layer"] == layer].reset_index(drop=True)
+    xy = points[["x", "y"]].to_numpy()
+    apart = np.linalg.norm(xy[:, None] - xy, axis=2) + 9 * np.eye(len(xy))
+    alone = points.iloc[int(apart.min(axis=1).argmax())]  # none beside it to be hit instead
+    lab.locator(".ilo-map button[title*='pan']").click()
+    canvas = lab.locator(".ilo-map canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    side = min(box["width"], box["height"]) / 2 / 1.05
+    x = (box["width"] / 2 + alone["x"] * side) / box["width"]
+    y = (box["height"] / 2 - alone["y"] * side) / box["height"]
+    click(lab, box, x, y)
+    lab.wait_for_selector(".ilo-told", timeout=10_000)
+    explorer.move(layer=layer, k=k, tau=tau, translations=True)
+    cell = alone["language"], alone["sentence"]
+    assert lab.inner_text(".ilo-told") == tell(explorer, *cell)
+    kinds = neighbors_of(explorer, *cell)["kind"].tolist()
+    rows = lab.locator(".ilo-near tr").all_inner_texts()
+    assert [row.split()[0] for row in rows] == kinds

@@ -44,6 +44,22 @@ def test_expected_scores_equal_an_enumeration():
         assert found["ilo"] == pytest.approx(2 * b * r / (b + r))
 
 
+def test_expected_scores_without_translations_equal_an_enumeration():
+    # 3 languages of 3 sentences, k = 3, seen from sentence 0: 3 and 6 are its translations, so
+    # all 20 lists of the other six
+    lists = list(itertools.combinations([1, 2, 4, 5, 7, 8], 3))
+    for tau in (1, 2):
+        found = expected_scores(3, 3, k=3, tau=tau, translations=False)
+        share = np.mean([len({place // 3 for place in each} - {0}) >= tau for each in lists])
+        assert found["bridge"] == pytest.approx(share, abs=1e-12)
+        missed = np.mean([all(place // 3 != 1 for place in each) for each in lists])
+        assert found["reach"] == pytest.approx(1 - missed**3, abs=1e-12)
+        b, r = found["bridge"], found["reach"]
+        assert found["ilo"] == pytest.approx(2 * b * r / (b + r))
+    # a pool whose every list holds all others: nothing is left to chance
+    assert expected_scores(2, 3, k=3, tau=2, translations=False)["ilo"] == 1
+
+
 def test_expected_scores_of_the_paper_s_setting():
     # 31 languages × 997 sentences, k = 5, τ = 1 … 5
     bridges = [expected_scores(997, 31, 5, tau)["bridge"] for tau in range(1, 6)]

@@ -1,9 +1,12 @@
 """Every drawing function on a small table: what stands in the axes is what stands in the table."""
 
+import importlib
 import io
+import pkgutil
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -16,7 +19,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from ilo_helpers import language_table, plots
-from ilo_helpers.plots import style
+from ilo_helpers.plots import explorer, lessons, style
 
 CODES = ["eng_Latn", "rus_Cyrl", "dan_Latn", "ind_Latn", "tel_Telu"]
 KNOWN = language_table(CODES)
@@ -79,6 +82,24 @@ QUALITY = pd.DataFrame({
 REGIONS = POINTS[POINTS["method"] == "UMAP"].assign(
     fragment=[0, 1, 2, 11, 1, 1, 0, 2, 2, 2] * 2, fragment_family=["Slavic", "Germanic"] * 10
 )
+WORLDS = made(world=["fragments", "islands", "mixed"]).assign(translation=[0.5, 0.0, 0.125])
+SHARES = made(panel=["with", "without"], layer=range(3), language=CODES[:2])
+SHARES = SHARES.assign(translation=SHARES["ilo"] / 2, other=SHARES["bridge"] / 2, own=0.0)
+VARIANTS = ["as it is", *(name for part in lessons.CONFOUNDS.values() for name in part)]
+CONFOUNDS = made(tokens=["all tokens", "without BOS"], layer=range(3), variant=VARIANTS)
+SIZES = made(sentences=[100, 400], draw=range(2), score=["ilo", "bridge"])
+SIZES = SIZES.assign(value=SIZES["reach"])
+CURVES = made(layer=range(3)).set_index("layer")
+CURVES = CURVES.assign(low=CURVES["ilo"] - 0.1, high=CURVES["ilo"] + 0.2, chance=0.3)
+CURVES["P@1"] = CURVES["ilo"] / 2
+SURFACE = pd.DataFrame([[0.5, np.nan], [0.75, 0.25]], [1, 5], [1, 2])
+GROUPED = pd.DataFrame({"x": [0.5, -1.0, 0.0], "y": [0.0, 0.25, 1.0], "group": ["p", "q", "p"]})
+GROUP_COLORS = {"p": "#0072B2", "q": "#E69F00", "none": "#000000"}
+HERE = {"layer": 1, "k": 5, "tau": 2}
+TOY = pd.DataFrame({"language": ["A", "B", "C"], "meaning": ["sun", "sun", "fog"],
+                    "x": [1.0, 2, 8], "y": [3.0, 4, 1], "bridge": [1, 0, 0]})  # fmt: skip
+TOY["bridge"] = TOY["bridge"].astype(bool)
+ARROWS = pd.DataFrame({"start": [0, 0], "end": [1, 2]})
 BARS = SCORES[SCORES["layer"] == 0].join(KNOWN["family"], on="language")
 SHARED = BARS.assign(shared=BARS["ilo"], crossing=BARS["ilo"] / 2)
 
@@ -91,15 +112,20 @@ DRAWN = {
         SETTINGS, {"count": "c", "most": "m"}, "layer", "way", "T"
     ),
     "changes_by_layer": lambda: plots.changes_by_layer(CHANGES, "T"),
+    "confounds_by_layer": lambda: plots.confounds_by_layer(CONFOUNDS, "T"),
     "diversity_by_frequency": lambda: plots.diversity_by_frequency(DECILES, "y", "T"),
     "dose_response": lambda: plots.dose_response(RUNS, {"english": "E", "others": "O"}, "T"),
     "dots_by_language": lambda: plots.dots_by_language(KINDS, "ilo", "run", "x", "T"),
+    "explorer_figure": lambda: explorer.explorer_figure(
+        {"shown": CURVES, "A": CURVES / 2}, SURFACE, GROUPED, "kind", GROUP_COLORS, HERE, "T"
+    ),
     "groups_by_layer": lambda: plots.groups_by_layer(AGREEMENT, "T"),
     "heatmap_by_layer": lambda: plots.heatmap_by_layer(SCORES, "T"),
     "heatmaps": lambda: plots.heatmaps({"one": GRID, "two": GRID / 2}, "T", "ρ", vmin=-1),
     "histogram": lambda: plots.histogram(COUNTS, "categories", "x", "T"),
     "ilo_by_group": lambda: plots.ilo_by_group(SCORES[SCORES["layer"] == 1], "T"),
     "ilo_by_layer": lambda: plots.ilo_by_layer(SCORES, "T"),
+    "kinds_by_layer": lambda: plots.kinds_by_layer(SHARES, "T"),
     "lines_by_layer": lambda: plots.lines_by_layer({"one": PARTS}, "T"),
     "maps_and_quality": lambda: plots.maps_and_quality(POINTS[POINTS["layer"] == 0], QUALITY, "T"),
     "models_by_depth": lambda: plots.models_by_depth(made(model=["m1", "m2"], **LAYERS), "T"),
@@ -108,10 +134,13 @@ DRAWN = {
     "region_maps": lambda: plots.region_maps(REGIONS, "T"),
     "scatter_languages": lambda: plots.scatter_languages(BARS, "ilo", "reach", "x", "y", "T"),
     "scatter_runs": lambda: plots.scatter_runs(RUNS, "english", "others", "label", "x", "y", "T"),
+    "score_bars": lambda: plots.score_bars(WORLDS, "T"),
+    "scores_by_size": lambda: plots.scores_by_size(SIZES, "T"),
     "sentence_maps": lambda: plots.sentence_maps(POINTS, "family", "T"),
     "shared_by_language": lambda: plots.shared_by_language(SHARED, "T"),
     "shares_by_layer": lambda: plots.shares_by_layer(PARTS, "T"),
     "token_maps": lambda: plots.token_maps(TOKENS, "T"),
+    "toy_figure": lambda: explorer.toy_figure(TOY, ARROWS, "told", "T"),
 }  # fmt: skip
 LAYERS = {"layer": range(3), "language": CODES}
 
@@ -167,10 +196,24 @@ def legend(of):
     }
 
 
+def drawing_functions():
+    """Names of all that ``plots`` exports or its modules decorate with ``@drawing``."""
+    modules = [importlib.import_module(f"{plots.__name__}.{each.name}")
+               for each in pkgutil.iter_modules(plots.__path__)]  # fmt: skip
+    decorated = {
+        name for module in modules for name, each in vars(module).items()
+        if hasattr(each, "__wrapped__") and each.__module__ == module.__name__ and name[0] != "_"
+    }  # fmt: skip
+    exported = {name for name, each in vars(plots).items() if callable(each) and name[0] != "_"}
+    return decorated | exported - {"alternating", "language_label", "use_style"}
+
+
 def test_every_drawing_function_is_in_the_tests():
-    public = {name for name, each in vars(plots).items() if callable(each) and name[0] != "_"}
-    others = {"alternating", "language_label", "use_style"}
-    assert set(DRAWN) == public - others
+    here = Path(__file__)
+    others = "".join(path.read_text() for path in here.parent.glob("test_*.py") if path != here)
+    assert set(DRAWN) <= drawing_functions()
+    # a module of plots may have a test file of its own
+    assert [name for name in drawing_functions() - set(DRAWN) if f"{name}(" not in others] == []
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -274,6 +317,16 @@ def test_lines_show_the_means_of_the_bands_and_their_range():
         mean = SCORES.groupby("layer")[score].mean()
         assert drawn["all languages"] == ([0, 1, 2], pytest.approx(mean.tolist()), "black")
         assert ax.get_xlabel() == "layer (0 = token embeddings)"
+
+
+def test_chance_is_a_dotted_line_a_panel():
+    chance = {"ilo": 0.25, "bridge": 0.5, "reach": 0.75}
+    fig = plots.ilo_by_layer(SCORES, "T", chance)
+    for ax, level in zip(fig.axes, chance.values(), strict=True):
+        (dotted,) = (line for line in ax.get_lines() if line.get_linestyle() == ":")
+        assert dotted.get_ydata() == [level, level] and dotted.get_label() == "by chance"
+    assert list(legend(fig))[-1] == "by chance"
+    assert "by chance" not in legend(plots.ilo_by_layer(SCORES, "T"))
 
 
 def test_ablation_draws_a_panel_a_tau_and_a_line_a_k():
@@ -401,11 +454,13 @@ def test_groups_are_in_the_order_of_their_means():
 def test_layers_and_languages_are_in_the_cells():
     fig = plots.heatmap_by_layer(SCORES, "T")
     order = SCORES.groupby("language")["ilo"].mean().sort_values(ascending=False).index
-    assert titles(fig)[:3] == ["ILO", "bridge B", "reach R"] and len(fig.axes) == 4
+    assert titles(fig)[:3] == ["ILO", "bridge B", "reach R"] and len(fig.axes) == 6
     for ax, score in zip(fig.axes, ("ilo", "bridge", "reach"), strict=False):
         grid = SCORES.pivot(index="language", columns="layer", values=score).loc[order]
         np.testing.assert_allclose(mesh(ax), grid)
-        assert ax.collections[0].get_clim() == (0, 1)
+        # a scale of its own, from zero, told beside it
+        assert ax.collections[0].get_clim() == (0, SCORES[score].max())
+        assert ax.collections[0].colorbar.ax in fig.axes[3:]
     assert names(fig.axes[0].yaxis) == [plots.language_label(code) for code in order]
     assert fig.axes[0].yaxis.get_tick_params()["labelleft"]
     assert not fig.axes[1].yaxis.get_tick_params()["labelleft"]
@@ -652,3 +707,105 @@ def test_languages_are_scattered_by_band_with_their_codes():
     )
     assert {code: tuple(place) for code, place in told.items()} == dict(expected)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("ILO", "reach")
+
+
+# the lessons of notebook 3, and its explorer
+
+
+def test_bars_of_the_scores_stand_side_by_side():
+    (ax,) = plots.score_bars(WORLDS, "T").axes
+    columns = ["bridge", "reach", "ilo", "translation"]
+    for drawn, column in zip(ax.containers, columns, strict=True):
+        assert [bar.get_height() for bar in drawn] == WORLDS[column].tolist()
+    middles = np.array([[bar.get_x() + bar.get_width() / 2 for bar in c] for c in ax.containers])
+    np.testing.assert_allclose(middles.mean(0), [0, 1, 2])
+    assert (np.diff(middles, axis=0) > ax.containers[0][0].get_width()).all()  # none overlaps
+    assert names(ax.xaxis) == ["fragments", "islands", "mixed"]
+    told = [text.get_text() for text in ax.texts]
+    assert told == [f"{value:.2f}" for column in columns for value in WORLDS[column]]
+    colors = [to_hex(drawn[0].get_facecolor()).upper() for drawn in ax.containers]
+    assert colors == ["#0072B2", "#E69F00", "#000000", explorer.KIND_COLORS["translation"]]
+    texts = [text.get_text() for text in ax.figure.legends[0].get_texts()]
+    assert texts == ["bridge B", "reach R", "ILO", "translations among the neighbours"]
+
+
+def test_kinds_are_stacked_to_the_share_of_other_languages():
+    fig = plots.kinds_by_layer(SHARES, "T")
+    assert titles(fig) == ["with", "without"]
+    for ax, name in zip(fig.axes, ("with", "without"), strict=True):
+        means = SHARES[SHARES["panel"] == name].groupby("layer")[["translation", "other"]].mean()
+        tops = [band(ax, number)[1] for number in (0, 1)]
+        np.testing.assert_allclose(tops[0], means["translation"])
+        np.testing.assert_allclose(tops[1], means.sum(axis=1))
+        np.testing.assert_allclose(band(ax, 1)[0], means["translation"])
+        colors = [to_hex(each.get_facecolor()[0]).upper() for each in ax.collections]
+        assert colors == [explorer.KIND_COLORS["translation"], explorer.KIND_COLORS["other"]]
+
+
+def test_confounds_are_drawn_beside_their_controls():
+    fig = plots.confounds_by_layer(CONFOUNDS, "T")
+    panels = list(lessons.CONFOUNDS)
+    assert titles(fig) == [*panels, "", "", ""]
+    assert [ax.get_ylabel().split("\n")[-1] for ax in fig.axes[::3]] == ["all tokens",
+                                                                         "without BOS"]  # fmt: skip
+    for number, ax in enumerate(fig.axes):
+        tokens, variants = number // 3, lessons.CONFOUNDS[panels[number % 3]]
+        part = CONFOUNDS[CONFOUNDS["tokens"] == ["all tokens", "without BOS"][tokens]]
+        drawn = {line.get_label(): line for line in ax.get_lines()}
+        assert list(drawn) == ["as it is", *variants]
+        for name, line in drawn.items():
+            assert line.get_ydata().tolist() == part.loc[part["variant"] == name, "ilo"].tolist()
+            assert line.get_linestyle() == ("--" if name == variants[-1] else "-")  # the control
+        assert (ax.get_legend() is not None) == (tokens == 1)
+
+
+def test_scores_by_size_are_means_of_the_draws_within_their_range():
+    (ax,) = plots.scores_by_size(SIZES, "T").axes
+    drawn = lines(ax)
+    assert list(drawn) == ["ILO", "bridge B"]
+    for number, (score, name) in enumerate((("ilo", "ILO"), ("bridge", "bridge B"))):
+        by = SIZES[SIZES["score"] == score].groupby("sentences")["value"]
+        assert drawn[name][:2] == ([100, 400], pytest.approx(by.mean().tolist()))
+        low, high = band(ax, number)
+        assert (low, high) == (pytest.approx(by.min().tolist()), pytest.approx(by.max().tolist()))
+    assert [color for *_, color in drawn.values()] == ["black", "#0072B2"]
+
+
+def test_the_explorer_s_figure_draws_the_curves_the_grid_and_the_map():
+    fig = DRAWN["explorer_figure"]()
+    left, middle, right = fig.axes[:3]
+    drawn = {line.get_label(): line for line in left.get_lines()}
+    names_of = {"ILO": "ilo", "bridge B": "bridge", "reach R": "reach", "P@1": "P@1",
+                "ILO by chance": "chance"}  # fmt: skip
+    for name, column in names_of.items():
+        assert drawn[name].get_ydata().tolist() == CURVES[column].tolist()
+    assert drawn["ILO of A"].get_ydata().tolist() == (CURVES["ilo"] / 2).tolist()
+    assert (drawn["ILO"].get_linestyle(), drawn["ILO of A"].get_linestyle()) == ("-", ":")
+    low, high = band(left, 0)
+    assert (low, high) == (pytest.approx(CURVES["low"].tolist()),
+                           pytest.approx(CURVES["high"].tolist()))  # fmt: skip
+    cursor = [line for line in left.get_lines() if line.get_color() == "#CC3311"]
+    assert [line.get_xdata() for line in cursor] == [[1, 1]]
+    np.testing.assert_array_equal(mesh(middle), SURFACE)
+    assert names(middle.xaxis) == ["1", "2"] and names(middle.yaxis) == ["1", "5"]
+    (mark,) = middle.get_lines()
+    assert mark.get_xydata().tolist() == [[1.5, 1.5]]  # τ = 2, k = 5
+    expected = [((x, y), GROUP_COLORS[g]) for x, y, g in GROUPED.itertuples(index=False)]
+    assert sorted(dots(right)) == sorted(expected)
+    assert list(legend(right)) == ["p", "q"]
+    alone = explorer.explorer_figure({"shown": CURVES}, SURFACE, GROUPED, "kind", GROUP_COLORS,
+                                     HERE | {"k": 7}, "T")  # fmt: skip
+    assert "ILO of A" not in lines(alone.axes[0]) and not alone.axes[1].get_lines()
+
+
+def test_the_toy_s_arrows_lead_from_points_to_neighbours():
+    (ax,) = DRAWN["toy_figure"]().axes
+    arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None)]
+    assert [(tuple(a.xyann), tuple(a.xy)) for a in arrows] == [((1, 3), (2, 4)), ((1, 3), (8, 1))]
+    assert {text.get_text() for text in ax.texts} == {"", "sun", "fog", "told"}
+    points = {each.get_label(): each.get_offsets().tolist() for each in ax.collections}
+    assert points == {"A": [[1, 3]], "B": [[2, 4]], "C": [[8, 1]], "bridge": [[1, 3]]}
+    own = explorer.toy_figure(TOY.assign(language="A"), ARROWS, "told", "T").axes[0]
+    shades = [[to_hex(text.arrow_patch.get_edgecolor()) for text in drawn.texts
+               if getattr(text, "arrow_patch", None)] for drawn in (ax, own)]  # fmt: skip
+    assert shades[0] == ["#000000"] * 2 and set(shades[1]) == {to_hex("0.75")}

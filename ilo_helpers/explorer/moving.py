@@ -6,7 +6,7 @@ import xarray as xr
 from scipy.linalg import orthogonal_procrustes
 
 from ..keep.stores import kept_table
-from ..regions.maps import _points as centred_points
+from ..regions.maps import centred_points
 
 #: More points than these are not mapped by UMAP: 19 layers of 1,500 take a minute or two.
 UMAP_POINTS = 2000

@@ -26,7 +26,7 @@ class WebGLMap:
     def __init__(self, points: pd.DataFrame, colors: dict, choose: Callable[[list[int]], object]):
         from jscatter import Scatter
 
-        self.points = points
+        self.points, self.colors = points, {}
         self.scatter = Scatter(x="x", y="y", data=points, height=420, width=480)
         self.scatter.xy(x_scale=(-1.05, 1.05), y_scale=(-1.05, 1.05))
         self.scatter.axes(False).size(default=4).opacity(default=0.8, unselected=0.8)
@@ -46,11 +46,13 @@ class WebGLMap:
         colors : dict
             Colour of each group.
         """
-        shown = [name for name in colors if name in set(points["group"])]
-        self.points = points.assign(group=pd.Categorical(points["group"], shown))
+        self.points = points.assign(group=pd.Categorical(points["group"], list(colors)))
         self.scatter.data(self.points, animate=True)
-        self.scatter.color(by="group", map=[colors[name] for name in shown])
-        self.scatter.legend(True)
+        if colors != self.colors:
+            self.colors = colors
+            self.scatter.color(by="group", map=list(colors.values())).legend(True)
+            # a change of colour keeps the browser's index of places: send them once more
+            self.scatter.data(self.points, animate=True)
 
     def join(self, start: int, ends: dict[int, str]) -> None:
         """Draw lines from a point to others, and take away those there were.

@@ -180,8 +180,10 @@ class Exploration:
             values = ["bridge" if cell in bridging else "no bridge" for cell in cells]
             return points.assign(group=values), BRIDGE_COLORS
         points["group"] = points["language"].map(study.languages[HUES[self.hue]])
+        values = dict.fromkeys(points["group"])
         known = {"family": FAMILY_COLORS, "resources": BAND_COLORS}.get(self.hue)
-        return points, known or alternating(dict.fromkeys(points["group"]))
+        colors = known or alternating(values)
+        return points, {value: color for value, color in colors.items() if value in values}
 
     def _choose(self, places):
         """Points were clicked or lassoed."""

@@ -43,13 +43,31 @@ def project(
     index = acts.isel(layer=0, hidden=0).to_series().index
     tables = {}
     for method, layer in itertools.product(methods, acts.layer.values):
-        xy = _mapper(method, len(index), seed).fit_transform(_points(acts, layer, metric))
+        xy = _mapper(method, len(index), seed).fit_transform(centred_points(acts, layer, metric))
         tables[method, layer] = pd.DataFrame(xy, index, ["x", "y"])
     return pd.concat(tables, names=["method", "layer"]).reset_index()
 
 
-def _points(acts, layer, metric):
-    """Vectors of a layer, such that euclidean distance orders them as the metric does."""
+def centred_points(acts: xr.DataArray, layer: int, metric: str) -> np.ndarray:
+    """Vectors of a layer, such that euclidean distance orders them as the metric does.
+
+    Parameters
+    ----------
+    acts : xarray.DataArray
+    layer : int
+    metric : str
+        ``"cosine"`` or ``"euclidean"``.
+
+    Returns
+    -------
+    numpy.ndarray
+        (point, hidden), centred.
+
+    Raises
+    ------
+    ValueError
+        For another metric.
+    """
     if metric not in DISTANCES:
         raise ValueError(f"metric {metric!r}: choose from {', '.join(map(repr, DISTANCES))}")
     points = acts.sel(layer=layer).values.reshape(-1, acts.sizes["hidden"])
@@ -116,7 +134,9 @@ def map_quality(
         plane = plane.to_array("hidden").transpose(*acts.dims)
         near = nearest_neighbors(plane, k, "euclidean", keep=False)
         keeps = {
-            layer: _kept(_points(acts, layer, metric), _points(plane, layer, "euclidean"), k)
+            layer: _kept(
+                centred_points(acts, layer, metric), centred_points(plane, layer, "euclidean"), k
+            )
             | {"kept": _common(full["index"].sel(layer=layer), near["index"].sel(layer=layer))}
             for layer in acts.layer.values
         }
