@@ -57,8 +57,10 @@ def open_study(
     ValueError
         As those functions.
     """
-    asked = {"split": split, "sentences": sentences, "languages": languages, "dtype": dtype}
-    opened = {
+    asked: dict[str, object] = {
+        "split": split, "sentences": sentences, "languages": languages, "dtype": dtype,
+    }  # fmt: skip
+    opened: dict[str, object] = {
         "model": str(model) if isinstance(model, os.PathLike) else model,
         "corpus": str(corpus),
     }

@@ -28,11 +28,14 @@ ORDER = """
 keep.paths keep.digest keep.registry keep.recipes keep.captions keep.checks keep.stores
 keep.figures languages sources.texts sources.udhr sources.flores sources.files sources.packaged
 sources.cldr corpora arithmetic models pooling activations _knn neighbors ilo study
-regions.fragments regions.rates regions.offsets regions.structure regions.maps validity.cka
+regions.fragments regions.rates regions.offsets regions.structure regions.maps
+regions.confounds validity.cka
 validity.clouds validity.alignment validity.intervals validity.chance validity.worlds
 validity.probes training.tasks training.objectives training.finetuning training.evaluation
 training.sweep vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon
-plots.style plots.grids plots.languages plots.layers plots.maps plots.tokens plots.training
+plots.style plots.corpus plots.schematics plots.grids plots.languages plots.layers plots.regions
+plots.maps plots.explorer plots.lessons plots.tokens plots.training explorer.bundle explorer.state
+explorer.reading explorer.moving explorer.scatter explorer.charts explorer.toy explorer.views
 reproduce
 """.split()
 

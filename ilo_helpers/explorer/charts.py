@@ -60,7 +60,7 @@ class Curves:
         """Draw the setting; languages that are lit stand out."""
         explorer, figure = self.explorer, self.widget
         curves, scores = explorer.curves(), explorer.scores()
-        pinned = explorer.pinned and explorer.curves(explorer.pinned)
+        pinned = explorer.curves(explorer.pinned) if explorer.pinned else None
         parts = dict(list(scores.groupby("language")))
         colors = dict(zip(lit, MODEL_COLORS * len(lit), strict=False))
         with figure.batch_update():

@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 from scipy.linalg import orthogonal_procrustes
 
-from ..keep.stores import kept_table
+from ..keep.stores import kept_table, what_decides
 from ..regions.maps import centred_points
 
 #: More points than these are not mapped by UMAP: 19 layers of 1,500 take a minute or two.
@@ -45,8 +45,7 @@ def moving_maps(
         raise ValueError(f"map {method!r}: choose from {', '.join(makers)}")
     if method == "UMAP":
         acts = acts.isel(sentence=slice(max(1, UMAP_POINTS // acts.sizes["language"])))
-    decides = [method, metric, seed, {name: str(each) for name, each in acts.attrs.items()},
-               acts.language.values.tolist(), acts.sentence.values.tolist()]  # fmt: skip
+    decides = [method, metric, seed, what_decides(acts)]
 
     def make():
         layers = makers[method](
@@ -62,7 +61,7 @@ def moving_maps(
 def _by_pca(layers, seed):
     from sklearn.decomposition import PCA
 
-    maps = []
+    maps: list[np.ndarray] = []
     for points in layers:
         xy = PCA(2, random_state=seed).fit_transform(points)
         xy -= xy.mean(0)

@@ -26,7 +26,7 @@ class WebGLMap:
     def __init__(self, points: pd.DataFrame, colors: dict, choose: Callable[[list[int]], object]):
         from jscatter import Scatter
 
-        self.points, self.colors = points, {}
+        self.points, self.colors = points, dict[str, str]()
         self.scatter = Scatter(x="x", y="y", data=points, height=420, width=480)
         self.scatter.xy(x_scale=(-1.05, 1.05), y_scale=(-1.05, 1.05))
         self.scatter.axes(False).size(default=4).opacity(default=0.8, unselected=0.8)

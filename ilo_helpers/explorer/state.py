@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import xarray as xr
 
 from ..ilo import Tally, tally_lists
 from ..keep.captions import Caption
-from ..keep.stores import kept_table
+from ..keep.stores import kept_table, what_decides
 from ..neighbors import (
     DISTANCES,
     nearest_neighbors,
@@ -90,7 +91,10 @@ class Explorer:
             lambda pool, k, tau: self._tally(pool).without_each(k, tau)
         )
         self._surface = functools.lru_cache(8)(self._score_surface)
-        self._vectors = functools.lru_cache(2)(self._move_vectors)
+        self._vectors = functools.lru_cache(2)(
+            lambda pooling, offsets: study.vectors[pooling] if offsets
+            else remove_offsets(study.vectors[pooling])
+        )  # fmt: skip
 
     def move(self, **changes: object) -> Setting:
         """Set knobs; τ follows k down, and both follow what the pool allows.
@@ -108,8 +112,7 @@ class Explorer:
         Raises
         ------
         ValueError
-            For a layer, metric, slice or language there is not, or too few languages or sentences
-            left; the setting stays as it was.
+            For a layer, metric, slice or language there is not, or too few left; nothing moves.
         """
         moved = dataclasses.replace(self.setting, **changes)  # type: ignore[arg-type]
         self._check(moved)
@@ -123,8 +126,7 @@ class Explorer:
         """The greatest k that a setting's lists have."""
         setting = setting or self.setting
         languages, sentences = self._sizes(setting)
-        own_translations = 0 if setting.translations else languages - 1
-        return min(STORED, languages * sentences - 1 - own_translations)
+        return min(STORED, languages * sentences - (1 if setting.translations else languages))
 
     def pin(self) -> None:
         """Keep the setting as A, to compare others with; pinned again, it is let go."""
@@ -163,9 +165,8 @@ class Explorer:
         Returns
         -------
         pandas.DataFrame
-            Index layer; ilo with low and high (jackknife, 95%), bridge, reach; translation (share
-            of the k neighbours that are the sentence's own translations); chance (ILO of lists
-            drawn at random from this pool); P@1 (of the whole corpus, over all pairs).
+            Index layer; ilo with low and high (jackknife, 95%), bridge, reach; translation (their
+            share of the neighbours); chance (ILO of random lists); P@1 (whole corpus, all pairs).
         """
         setting = setting or self.setting
         near, tally = self._lists(setting.pool), self._tally(setting.pool)
@@ -174,8 +175,8 @@ class Explorer:
         left_out = self._left_out(setting.pool, setting.k, setting.tau)["ilo"].mean(axis=2)
         means["low"], means["high"] = jackknife_interval(means["ilo"], left_out)
         table = pd.DataFrame(means, pd.Index(near.layer.values, name="layer"))
-        kinds = neighbor_kinds(near, setting.k).groupby("layer")["translation"].mean()
-        table["translation"] = kinds
+        kinds = neighbor_kinds(near, setting.k).groupby("layer")
+        table["translation"] = kinds["translation"].mean()
         languages, sentences = self._sizes(setting)
         table["chance"] = expected_scores(
             sentences, languages, setting.k, setting.tau, setting.translations
@@ -191,11 +192,12 @@ class Explorer:
             NaN where τ is more than k.
         """
         surface, ks, taus = self._surface(self.setting.pool)
-        at = self.lists.layer.values.tolist().index(self.setting.layer)
         rows, columns = pd.Index(ks, name="k"), pd.Index(taus, name="tau")
         peaks = self.lists.layer.values[np.nan_to_num(surface).argmax(axis=2)].astype(float)
         peaks[np.isnan(surface[..., 0])] = np.nan
-        return pd.DataFrame(surface[..., at], rows, columns), pd.DataFrame(peaks, rows, columns)
+        return pd.DataFrame(surface[..., self.at], rows, columns), pd.DataFrame(
+            peaks, rows, columns
+        )
 
     @property
     def at(self) -> int:
@@ -225,7 +227,7 @@ class Explorer:
 
     def details(self) -> dict[str, object]:
         """What else decides the numbers, where it is not as it is."""
-        s, found = self.setting, {}
+        s, found = self.setting, dict[str, object]()
         if not s.translations:
             found["left_out"] = "translations"
         if not s.offsets:
@@ -256,10 +258,6 @@ class Explorer:
         if self._sizes(setting)[0] < 2:
             raise ValueError(f"{len(setting.without)} languages left out: at least 2 must stay")
 
-    def _move_vectors(self, pooling, offsets):
-        acts = self.study.vectors[pooling]
-        return acts if offsets else remove_offsets(acts)
-
     def _whole(self, metric, pooling, offsets):
         """Lists of the whole corpus, kept on disk."""
         return nearest_neighbors(self._vectors(pooling, offsets), self.study.stored, metric).load()
@@ -284,21 +282,19 @@ class Explorer:
         ks = [k for k in GRID_K if k <= stored]
         taus = [tau for tau in GRID_TAU if tau < languages]
         surface = np.full((len(ks), len(taus), len(tally.met)), np.nan)
-        for row, k in enumerate(ks):
-            for column, tau in enumerate(taus):
-                if tau <= k:
-                    surface[row, column] = tally.scores(k, tau)["ilo"].mean(axis=1)
+        for (row, k), (column, tau) in itertools.product(enumerate(ks), enumerate(taus)):
+            if tau <= k:
+                surface[row, column] = tally.scores(k, tau)["ilo"].mean(axis=1)
         return surface, ks, taus
 
     def _precision(self, setting):
         """P@1 by layer of the whole corpus, kept on disk: it takes seconds to minutes."""
         acts = self._vectors(setting.pooling, setting.offsets)
-        decides = ["P@1", {key: str(value) for key, value in acts.attrs.items()},
-                   acts.language.values.tolist(), acts.sentence.values.tolist()]  # fmt: skip
-
-        def measure():
-            found = alignment_scores(acts, "P@1", None).groupby("layer")["value"].mean()
-            return found.reset_index()
-
-        kept = kept_table("explorer", f"{self.study.model.name}--precision", decides, measure)
+        name, decides = f"{self.study.model.name}--precision", ["P@1", what_decides(acts)]
+        kept = kept_table("explorer", name, decides, lambda: _mean_precision(acts))
         return kept.set_index("layer")["value"]
+
+
+def _mean_precision(acts):
+    found = alignment_scores(acts, "P@1", None)
+    return found.groupby("layer", as_index=False)["value"].mean()

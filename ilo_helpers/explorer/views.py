@@ -72,7 +72,7 @@ class Exploration:
         explorer = self.explorer
         name, table = reading.figure_name(explorer), explorer.scores()
         details = explorer.details() | {"layer": explorer.setting.layer}
-        path = save_figure(self.figure(), name, table, explorer.caption, **details)
+        path = save_figure(self.figure(), name, table, explorer.caption, None, **details)
         return f"{path.parent.name}/{path.name}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict:
@@ -91,7 +91,7 @@ class Exploration:
         self.code.layout.width = "98%"
         self.curves = Curves(explorer, lambda layer: self._set("layer", layer))
         self.grid = Grid(explorer, lambda k, tau: self._apply(k=k, tau=tau))
-        kind = WebGLMap if self.webgl else PlainMap
+        kind: Any = WebGLMap if self.webgl else PlainMap
         self.map = kind(*self._points(), self._choose)
         self.map.widget.add_class("ilo-map")
         for name, control in self.controls.items():
@@ -177,12 +177,12 @@ class Exploration:
         points["text"] = [study.text.at[sentence, code] for code, sentence in cells]
         if self.hue == "bridge or not":
             bridging = self.explorer.bridging()
-            values = ["bridge" if cell in bridging else "no bridge" for cell in cells]
-            return points.assign(group=values), BRIDGE_COLORS
+            told = ["bridge" if cell in bridging else "no bridge" for cell in cells]
+            return points.assign(group=told), BRIDGE_COLORS
         points["group"] = points["language"].map(study.languages[HUES[self.hue]])
         values = dict.fromkeys(points["group"])
         known = {"family": FAMILY_COLORS, "resources": BAND_COLORS}.get(self.hue)
-        colors = known or alternating(values)
+        colors: dict = known or alternating(values)
         return points, {value: color for value, color in colors.items() if value in values}
 
     def _choose(self, places):

@@ -208,6 +208,12 @@ def check_disk(wanted: list[tuple[Store, list]]) -> None:
         )
 
 
+def what_decides(acts: xr.DataArray) -> list:
+    """What tells labelled vectors from others, as JSON can hold it: attributes and labels."""
+    return [{name: str(value) for name, value in acts.attrs.items()},
+            acts.language.values.tolist(), acts.sentence.values.tolist()]  # fmt: skip
+
+
 def kept_table(
     step: str, name: str, settings: object, make: Callable[[], pd.DataFrame]
 ) -> pd.DataFrame:

@@ -7,6 +7,7 @@ degrees; a ring that runs the other way round is a lake.
 
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,6 +25,10 @@ from .style import BAND_COLORS, drawing
 _MANDARIN = {"zho": "mand1415"}
 #: Degrees of land shown around the languages.
 _MARGIN = 11
+#: Place of the legend.
+_BELOW: dict[str, Any] = {
+    "title": "resources of the language", "ncols": 4, "loc": "outside lower center",
+}  # fmt: skip
 
 
 def language_places(codes: Sequence[str]) -> pd.DataFrame:
@@ -83,8 +88,7 @@ def world_map(table: pd.DataFrame, title: str) -> Figure:
     line = {"arrowstyle": "-", "color": "0.45", "linewidth": 0.6}
     pushed = {"force_static": (0.6, 1), "force_text": (0.4, 0.6), "expand": (1.3, 1.8)}
     adjust_text(names, x, y, ax=ax, arrowprops=line, **pushed)
-    below = {"title": "resources of the language", "ncols": 4, "loc": "outside lower center"}
-    style.color_legend(fig, BAND_COLORS, table["resource_band"], **below)
+    style.color_legend(fig, BAND_COLORS, table["resource_band"], **_BELOW)
     return fig
 
 
@@ -116,7 +120,7 @@ def languages_by_group(counts: pd.DataFrame, title: str) -> Figure:
     for ax, (kind, part) in zip(axes[0], kinds.items(), strict=True):
         bars = part.pivot_table("languages", "group", "resource_band", "sum", fill_value=0)
         bars = bars.loc[bars.sum(axis=1).sort_values(kind="stable").index]
-        left = 0
+        left = pd.Series(0, bars.index)
         for band in [band for band in BAND_COLORS if band in bars]:
             ax.barh(bars.index, bars[band], left=left, color=BAND_COLORS[band])
             left = left + bars[band]
@@ -124,8 +128,7 @@ def languages_by_group(counts: pd.DataFrame, title: str) -> Figure:
             ax.text(number + 0.2, place, number, va="center", fontsize=9)
         ax.set(title=f"by {kind}", xlabel="languages", ylim=(len(bars) - most - 0.6, len(bars)))
         ax.grid(axis="y", visible=False)
-    below = {"title": "resources of the language", "ncols": 4, "loc": "outside lower center"}
-    style.color_legend(fig, BAND_COLORS, counts["resource_band"], marker="s", **below)
+    style.color_legend(fig, BAND_COLORS, counts["resource_band"], marker="s", **_BELOW)
     return style.titled(fig, title)
 
 

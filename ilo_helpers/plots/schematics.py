@@ -1,6 +1,7 @@
 """Drawn schematics of notebook 2: how a vector comes about, and how vectors crowd."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -116,6 +117,6 @@ def crowded_and_centred(cone: pd.DataFrame, title: str) -> Figure:
     front.set(xlabel="first direction across the mean", ylabel="second direction across it")
     side.set_aspect("equal")
     front.set_aspect("equal", adjustable="datalim")
-    below = {"title": "family", "ncols": 6, "loc": "outside lower center"}
+    below: dict[str, Any] = {"title": "family", "ncols": 6, "loc": "outside lower center"}
     style.color_legend(fig, FAMILY_COLORS, cone["family"], **below)
     return style.titled(fig, title)
