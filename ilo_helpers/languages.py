@@ -18,7 +18,7 @@ SOURCES = {
     "family": "Glottolog's branches, at the level the ILO paper's languages differ; our grouping",
     "region": "where most first-language speakers live, Russian in Europe; our grouping",
     "resource_class": "Joshi et al. 2020, 'The State and Fate of Linguistic Diversity', "
-    "0 (left-behind) to 5 (winners); the classes of the ILO paper are not known to us",
+    "0 (left-behind) to 5 (winners); the ILO paper's own are not in its published code",
     "resource_band": "our three bands of the classes: high 4-5, middle 3, low 0-2",
 }
 BANDS = ["high", "middle", "low"]

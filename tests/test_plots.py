@@ -136,7 +136,6 @@ DRAWN = {
     "scatter_runs": lambda: plots.scatter_runs(RUNS, "english", "others", "label", "x", "y", "T"),
     "score_bars": lambda: plots.score_bars(WORLDS, "T"),
     "scores_by_size": lambda: plots.scores_by_size(SIZES, "T"),
-    "sentence_maps": lambda: plots.sentence_maps(POINTS, "family", "T"),
     "shared_by_language": lambda: plots.shared_by_language(SHARED, "T"),
     "shares_by_layer": lambda: plots.shares_by_layer(PARTS, "T"),
     "token_maps": lambda: plots.token_maps(TOKENS, "T"),
@@ -493,28 +492,6 @@ def test_rates_are_in_the_cells_of_their_languages():
 
 
 # maps
-
-
-def test_maps_are_a_row_a_method_and_a_column_a_layer():
-    fig = plots.sentence_maps(POINTS, "family", "T")
-    assert titles(fig) == ["PCA, layer 0", "PCA, layer 2", "UMAP, layer 0", "UMAP, layer 2"]
-    for ax, (_, part) in zip(fig.axes, POINTS.groupby(["method", "layer"]), strict=True):
-        colors = part["family"].map(plots.FAMILY_COLORS)
-        places = zip(part["x"].round(9), part["y"].round(9), strict=True)
-        assert sorted(dots(ax)) == sorted(zip(places, colors, strict=True))
-    families = [name for name in plots.FAMILY_COLORS if name in set(POINTS["family"])]
-    assert list(legend(fig)) == families
-
-
-def test_languages_are_named_on_the_map_and_given_colours_may_be_chosen():
-    fig = plots.sentence_maps(POINTS[POINTS["method"] == "PCA"], "language", "T")
-    assert fig.legends == [] and len(fig.axes) == 2
-    for ax in fig.axes:
-        assert sorted(text.get_text() for text in ax.texts) == sorted(code[:3] for code in CODES)
-    chosen = {"a": "#0072B2", "b": "#E69F00", "c": "#000000"}
-    fig = plots.sentence_maps(POINTS, "sentence", "T", chosen)
-    assert legend(fig) == {"a": "#0072B2", "b": "#E69F00"}
-    assert {color for _, color in dots(fig.axes[0])} == {"#0072B2", "#E69F00"}
 
 
 def test_regions_are_mapped_in_three_colourings():

@@ -10,7 +10,7 @@ from .grids import heatmap_by_layer, heatmaps, rates_between_languages
 from .languages import bars_by_language, dots_by_language, ilo_by_group
 from .layers import ablation, ilo_by_layer, models_by_depth, panels_by_layer
 from .lessons import confounds_by_layer, kinds_by_layer, score_bars, scores_by_size
-from .maps import maps_and_quality, region_maps, sentence_maps
+from .maps import maps_and_quality, region_maps
 from .regions import (
     bars_by_setting,
     groups_by_layer,

@@ -18,46 +18,6 @@ KEPT = {
 }  # fmt: skip
 
 
-@drawing
-def sentence_maps(
-    points: pd.DataFrame,
-    hue: str,
-    title: str,
-    colors: dict | None = None,
-) -> Figure:
-    """2-D maps of the sentence vectors: a row a method, a column a layer (figure a).
-
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        Columns method, layer, language, sentence, x, y and ``hue``.
-    hue : str
-        ``"family"``, ``"script"``, ``"language"`` … Languages get their codes at the median of
-        their points instead of a legend: nobody tells 31 colours apart.
-    title : str
-    colors : dict, optional
-        Colour of each value of ``hue``; default: :data:`FAMILY_COLORS` for families, otherwise
-        from round the colour circle.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    methods, layers = list(points["method"].unique()), list(points["layer"].unique())
-    colors = colors or (FAMILY_COLORS if hue == "family" else alternating(points[hue].unique()))
-    direct = hue == "language"
-    size = (3.6 * len(layers) + 2 * (not direct), 3.2 * len(methods))
-    fig, axes = plt.subplots(len(methods), len(layers), figsize=size, squeeze=False)
-    for (method, layer), part in points.groupby(["method", "layer"], sort=False, observed=True):
-        ax = axes[methods.index(method), layers.index(layer)]
-        dots(ax, part, hue, colors, f"{method}, layer {layer}")
-        if direct:
-            _name_medians(ax, part, part["language"].str[:3])
-    if not direct:
-        color_legend(fig, colors, points[hue], loc="outside right center")
-    return titled(fig, title)
-
-
 def dots(ax: Axes, points: pd.DataFrame, hue: str, colors: dict, title: str) -> None:
     """Points of one map, in an order that paints no group over another."""
     points = points.sample(frac=1, random_state=0)
