@@ -83,6 +83,7 @@ benchmarks: .venv/ready
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[benchmarks]'
 	$(BIN)/python benchmarks/extraction.py
 	$(BIN)/python benchmarks/neighbors.py
+	$(BIN)/python benchmarks/explorer.py
 
 clean-cache:
 	rm -rf $(addprefix '$(or $(ILO_DATA),data)'/,activations neighbors answers losses finetuned results)

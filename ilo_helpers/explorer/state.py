@@ -12,58 +12,21 @@ from ..ilo import Tally, tally_lists
 from ..keep.captions import Caption
 from ..keep.stores import kept_table, what_decides
 from ..neighbors import (
-    DISTANCES,
     nearest_neighbors,
     neighbor_kinds,
     neighbors_within,
     without_translations,
 )
 from ..regions.offsets import remove_offsets
-from ..study import STORED, Study
+from ..study import Study
 from ..validity.alignment import alignment_scores
 from ..validity.chance import expected_scores
 from ..validity.intervals import jackknife_interval
+from .setting import Setting
 
 #: The values of k and τ that the heat map shows.
 GRID_K = (*range(1, 11), 15, 20, 25, 30)
 GRID_TAU = range(1, 7)
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """Where all knobs stand.
-
-    Parameters
-    ----------
-    k, tau, layer : int
-    metric : str
-    pooling : str
-        One of the study's vectors: ``"mean"``, the mean without BOS, or its own.
-    translations : bool
-        A sentence's own translations may be its neighbours.
-    offsets : bool
-        The vectors as they are; otherwise each language's mean is subtracted.
-    sentences : (int, int)
-        First and last of the corpus slice, counted from 1.
-    without : tuple of str
-        Languages left out of the pool.
-    """
-
-    k: int
-    tau: int
-    layer: int
-    metric: str
-    pooling: str
-    translations: bool
-    offsets: bool
-    sentences: tuple[int, int]
-    without: tuple[str, ...] = ()
-
-    @property
-    def pool(self) -> tuple:
-        """What decides the neighbour lists."""
-        return (self.metric, self.pooling, self.translations, self.offsets, self.sentences,
-                self.without)  # fmt: skip
 
 
 class Explorer:
@@ -90,6 +53,7 @@ class Explorer:
         self._left_out = functools.lru_cache(4)(
             lambda pool, k, tau: self._tally(pool).without_each(k, tau)
         )
+        self._curves = functools.lru_cache(8)(self._curves_of)
         self._surface = functools.lru_cache(8)(self._score_surface)
         self._vectors = functools.lru_cache(2)(
             lambda pooling, offsets: study.vectors[pooling] if offsets
@@ -115,18 +79,12 @@ class Explorer:
             For a layer, metric, slice or language there is not, or too few left; nothing moves.
         """
         moved = dataclasses.replace(self.setting, **changes)  # type: ignore[arg-type]
-        self._check(moved)
-        languages, _ = self._sizes(moved)
-        k = int(np.clip(moved.k, 1, self.k_max(moved)))
-        tau = int(np.clip(moved.tau, 1, min(k, languages - 1)))
-        self.setting = dataclasses.replace(moved, k=k, tau=tau)
+        self.setting = moved.within(self.study)
         return self.setting
 
-    def k_max(self, setting: Setting | None = None) -> int:
-        """The greatest k that a setting's lists have."""
-        setting = setting or self.setting
-        languages, sentences = self._sizes(setting)
-        return min(STORED, languages * sentences - (1 if setting.translations else languages))
+    def k_max(self) -> int:
+        """The greatest k that the setting's lists have."""
+        return self.setting.k_max(self.study)
 
     def pin(self) -> None:
         """Keep the setting as A, to compare others with; pinned again, it is let go."""
@@ -168,7 +126,10 @@ class Explorer:
             Index layer; ilo with low and high (jackknife, 95%), bridge, reach; translation (their
             share of the neighbours); chance (ILO of random lists); P@1 (whole corpus, all pairs).
         """
-        setting = setting or self.setting
+        # no layer decides all of them: moving through the layers counts nothing anew
+        return self._curves(dataclasses.replace(setting or self.setting, layer=0))
+
+    def _curves_of(self, setting):
         near, tally = self._lists(setting.pool), self._tally(setting.pool)
         found = tally.scores(setting.k, setting.tau)
         means = {name: values.mean(axis=1) for name, values in found.items()}
@@ -177,7 +138,7 @@ class Explorer:
         table = pd.DataFrame(means, pd.Index(near.layer.values, name="layer"))
         kinds = neighbor_kinds(near, setting.k).groupby("layer")
         table["translation"] = kinds["translation"].mean()
-        languages, sentences = self._sizes(setting)
+        languages, sentences = setting.sizes(self.study)
         table["chance"] = expected_scores(
             sentences, languages, setting.k, setting.tau, setting.translations
         )["ilo"]
@@ -237,26 +198,6 @@ class Explorer:
         if s.without:
             found["without"] = " ".join(s.without)
         return found
-
-    def _sizes(self, setting):
-        first, last = setting.sentences
-        return self.study.text.shape[1] - len(setting.without), last - first + 1
-
-    def _check(self, setting):
-        text, layers = self.study.text, self.study.by_layer.index
-        if setting.layer not in layers:
-            raise ValueError(f"layer {setting.layer}: there are {layers.min()} to {layers.max()}")
-        for knob, there in (("metric", DISTANCES), ("pooling", self.study.vectors)):
-            if getattr(setting, knob) not in there:
-                raise ValueError(f"{knob} {getattr(setting, knob)!r}: choose {', '.join(there)}")
-        first, last = setting.sentences
-        if not 1 <= first < last <= len(text):
-            raise ValueError(f"sentences {first} to {last}: choose two or more of 1 to {len(text)}")
-        for code in setting.without:
-            if code not in text:
-                raise ValueError(f"language {code!r} is not in the corpus")
-        if self._sizes(setting)[0] < 2:
-            raise ValueError(f"{len(setting.without)} languages left out: at least 2 must stay")
 
     def _whole(self, metric, pooling, offsets):
         """Lists of the whole corpus, kept on disk."""

@@ -1,5 +1,6 @@
 """The explorer in a live notebook: widgets that show what :class:`Explorer` knows."""
 
+import functools
 import html
 from typing import Any
 
@@ -49,6 +50,7 @@ class Exploration:
 
     def __init__(self, explorer: Explorer, webgl: bool = True):
         self.explorer, self.webgl = explorer, webgl
+        self._maps = functools.lru_cache(4)(self._read_maps)
         self.method, self.hue = "PCA", "family"
         self.lit: tuple[str, ...] = ()
         self.chosen: list[tuple[str, str]] = []
@@ -168,13 +170,19 @@ class Exploration:
             f"<b>{curves['ilo'].idxmax()}</b></div>"
         )
 
+    def _read_maps(self, method, metric, pooling):
+        """{layer: language, sentence, x, y, text of every point}."""
+        study = self.explorer.study
+        table = moving_maps(study.vectors[pooling], method, metric)
+        text = study.text.unstack().rename_axis(["language", "sentence"]).rename("text")
+        layers = table.join(text, on=["language", "sentence"]).groupby("layer")
+        return {layer: part.reset_index(drop=True) for layer, part in layers}
+
     def _points(self):
         """Every point of the map at the layer, what it is coloured by, and the colours."""
         s, study = self.explorer.setting, self.explorer.study
-        table = moving_maps(study.vectors[s.pooling], self.method, s.metric)
-        points = table[table["layer"] == s.layer].reset_index(drop=True)
-        cells = list(points[["language", "sentence"]].itertuples(index=False, name=None))
-        points["text"] = [study.text.at[sentence, code] for code, sentence in cells]
+        points = self._maps(self.method, s.metric, s.pooling)[s.layer].copy()
+        cells = zip(points["language"], points["sentence"], strict=True)
         if self.hue == "bridge or not":
             bridging = self.explorer.bridging()
             told = ["bridge" if cell in bridging else "no bridge" for cell in cells]
@@ -212,7 +220,8 @@ class Exploration:
         places = dict(zip(cells, range(len(cells)), strict=True))
         found = zip(zip(near["language"], near["sentence"], strict=True), near["kind"], strict=True)
         ends = {places[cell]: kind for cell, kind in found if cell in places}
-        self.map.join(places[language, sentence], ends)
+        if (language, sentence) in places:  # UMAP's map has a part of the sentences
+            self.map.join(places[language, sentence], ends)
         names = self.explorer.study.languages["name"]
         rows = "".join(
             f'<tr><td style="color:{KIND_COLORS[row.kind]}">{row.kind}</td>'

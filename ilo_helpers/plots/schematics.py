@@ -1,4 +1,4 @@
-"""Drawn schematics of notebook 2: how a vector comes about, and how vectors crowd."""
+"""Figures of notebook 2: how a vector comes about, what BOS tells, and how vectors crowd."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
 from . import style
-from .style import FAMILY_COLORS, MODEL_COLORS, drawing
+from .style import BAND_COLORS, FAMILY_COLORS, MODEL_COLORS, drawing
 
 #: Tokens that are drawn; of more, the first ones and the last.
 MOST = 10
 #: Squares that stand for the numbers of a vector.
 SQUARES = 4
+#: Characters of a token that fit between its neighbours.
+WIDE = 11
 
 
 @drawing
@@ -50,13 +52,16 @@ def from_tokens_to_vectors(tokens: Sequence[str], layers: int, hidden: int) -> F
         ax.text(width + 0.35, y + 0.12, "mean", ha="center", va="bottom", fontsize=9)
         _vector(ax, width + 1.7, y, MODEL_COLORS[5])
         told = "embeddings" if layer == 0 else f"after block {layer}"
+        told += ",\nthen normalised" * (layer == last)
         ax.text(-0.8, y, f"layer {layer}\n({told})", ha="right", va="center", fontsize=9)
     _block(ax, 0.75, width, "block 1: attention mixes the tokens")
     if last > 1:
         told = f"blocks 2 to {last}" if last > 2 else "block 2"
         _block(ax, 2.55, width, f"{told}: the same, with other weights")
+    lower = 0.25 * (max(map(len, shown)) > WIDE)  # long tokens stand in two rows
     for x, token in enumerate(shown):
-        ax.text(x, -0.6, token.replace("▁", ""), ha="center", va="top", fontsize=9)
+        y = -0.6 - lower * (x % 2)
+        ax.text(x, y, token.replace("▁", ""), ha="center", va="top", fontsize=9)
     ax.text(-0.8, -0.6, "tokens", ha="right", va="top", fontsize=9)
     ax.text(width + 1.7, -0.6, "one vector\na layer", ha="center", va="top", fontsize=9)
     ax.set(xlim=(-2.4, width + 2.5), ylim=(-1.2, max(rows.values()) + 0.5))
@@ -82,6 +87,42 @@ def _block(ax: Axes, y: float, width: int, told: str) -> None:
     look = {"boxstyle": "round,pad=0.02", "facecolor": "#f0f0f0", "edgecolor": "0.7"}
     ax.add_patch(FancyBboxPatch((-0.4, y - 0.15), width - 0.2, 0.3, **look))
     ax.text((width - 1) / 2, y, told, ha="center", va="center", fontsize=9)
+
+
+@drawing
+def languages_by_tokens(
+    table: pd.DataFrame, values: dict[str, str], ylabel: str, title: str
+) -> Figure:
+    """A dot a language by its number of tokens, the outermost ones named; a panel a measure.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns language, tokens and those of ``values``.
+    values : dict
+        Panel title of each column drawn.
+    ylabel, title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    table = style.with_languages(table)
+    fig, axes = plt.subplots(1, len(values), figsize=(10, 4), sharey=True, squeeze=False)
+    for ax, (value, name) in zip(axes[0], values.items(), strict=True):
+        colors = table["resource_band"].map(BAND_COLORS)
+        ax.scatter(table["tokens"], table[value], s=24, c=colors, linewidths=0)
+        above, below = (5, "left", "bottom"), (-5, "right", "top")
+        outer = {table["tokens"].idxmax(): below, table[value].idxmin(): below}
+        for row, (offset, ha, va) in (outer | {table[value].idxmax(): above}).items():
+            look = {"textcoords": "offset points", "ha": ha, "va": va, "fontsize": 9}
+            ax.annotate(table["name"][row], table.loc[row, ["tokens", value]], (0, offset), **look)
+        ax.set(title=name, xlabel="tokens per sentence, mean")
+        ax.margins(y=0.12)
+    axes[0, 0].set_ylabel(ylabel)
+    below = {"title": "resources of the language", "ncols": 4, "loc": "outside lower center"}
+    style.color_legend(fig, BAND_COLORS, table["resource_band"], **below)
+    return style.titled(fig, title)
 
 
 @drawing
@@ -113,7 +154,7 @@ def crowded_and_centred(cone: pd.DataFrame, title: str) -> Figure:
     side.set(xlabel="along the mean direction", ylabel="first direction across it")
     front.scatter(cone["first"], cone["second"], s=12, c=colors, linewidths=0, zorder=3)
     front.plot(0, 0, "+", color="black", markersize=12, zorder=4)
-    front.set(title="after taking the mean away: the cone from its tip, magnified")
+    front.set(title="after: the mean taken away, magnified")
     front.set(xlabel="first direction across the mean", ylabel="second direction across it")
     side.set_aspect("equal")
     front.set_aspect("equal", adjustable="datalim")
