@@ -1,6 +1,7 @@
 """Small local models in the hub's layout, and a data folder of the test's own."""
 
 import os
+import shutil
 
 os.environ["MPLBACKEND"] = "Agg"
 
@@ -35,6 +36,25 @@ def data(tmp_path, monkeypatch):
     monkeypatch.setenv("ILO_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("ILO_FIGURES", str(tmp_path / "figures"))
     return tmp_path / "data"
+
+
+def chromium():
+    """Path of the browser; the test fails, and says what to install, where there is none."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    assert found, "no chromium on this machine: apt-get install chromium, or set PATH to one"
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium, for tests marked ``browser``."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync", "--use-angle=swiftshader",
+             "--enable-unsafe-swiftshader"]  # fmt: skip
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=chromium(), args=flags)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ pixels of its start is a click.
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -40,24 +39,6 @@ c.ServerApp.port = {port}
 c.ServerApp.allow_root = True
 c.LabServerApp.notebook_starts_kernel = True
 """
-
-
-def chromium():
-    """Path of the browser; the test fails, and says what to install, where there is none."""
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    assert found, "no chromium on this machine: apt-get install chromium, or set PATH to one"
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync", "--use-angle=swiftshader",
-             "--enable-unsafe-swiftshader"]  # fmt: skip
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=chromium(), args=flags)
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,13 @@ assert not {'torch', 'transformers', 'xarray', 'zarr'} & set(sys.modules)
 home = pathlib.Path(ilo_helpers.__file__).parent
 rooms = ['.'.join(p.relative_to(home.parent).with_suffix('').parts) for p in home.rglob('*.py')]
 rooms = [room.removesuffix('.__init__') for room in rooms]
-for room in sorted(rooms, key=lambda name: '.plots' in name):
+def draws(room):
+    return '.plots' in room or '.explorer' in room
+for room in sorted(rooms, key=draws):
     importlib.import_module(room)
     heavy = {'torch', 'transformers', 'datasets', 'sklearn', 'umap', 'zarr'}
     assert not heavy & set(sys.modules), room
-    assert '.plots' in room or 'matplotlib' not in sys.modules, room
+    assert draws(room) or 'matplotlib' not in sys.modules, room
 assert len(rooms) > 30
 """
 

@@ -27,10 +27,10 @@ def test_everything_is_what_the_four_steps_give(study, small, tiny):
     acts = extract_activations(tiny("llama"), small)
     xr.testing.assert_identical(study.acts.load(), acts.load())
     assert set(study.vectors) == {"mean", "mean_no_special"} and study.bare == "mean_no_special"
-    assert study.stored == 30
-    neighbors = nearest_neighbors(acts, 30).load()
+    assert study.stored == 35
+    neighbors = nearest_neighbors(acts, 35).load()
     xr.testing.assert_identical(study.neighbors, neighbors)
-    other = nearest_neighbors(extract_activations(tiny("llama"), small, "last"), 30, "euclidean")
+    other = nearest_neighbors(extract_activations(tiny("llama"), small, "last"), 35, "euclidean")
     scores = ilo_scores(neighbors, k=4, tau=2)
     pd.testing.assert_frame_equal(study.scores, scores)
     means = [scores.loc[scores["layer"] == layer, "ilo"].mean() for layer in range(4)]
@@ -47,7 +47,7 @@ def test_everything_is_what_the_four_steps_give(study, small, tiny):
 
 def test_nothing_is_computed_before_it_is_asked_for_nor_twice(study, data, monkeypatch):
     assert not list(data.glob("activations/*")) and not list(data.glob("neighbors/*"))
-    assert study.caption.sentences == 8 and study.stored == 30 and study.home == "eng_Latn"
+    assert study.caption.sentences == 8 and study.stored == 35 and study.home == "eng_Latn"
     assert not list(data.glob("activations/*"))
     assert study.vectors is study.vectors and study.neighbors is study.neighbors
     assert len(list(data.glob("activations/*"))) == 2 and len(list(data.glob("neighbors/*"))) == 1
@@ -58,8 +58,8 @@ def test_nothing_is_computed_before_it_is_asked_for_nor_twice(study, data, monke
 @pytest.mark.parametrize(
     ("languages", "sentences", "k", "expected"),
     [
-        (6, 12, 5, 30),  # room for every k a slider offers
-        (6, 12, 28, 33),  # k, and all translations beside them
+        (6, 12, 5, 35),  # every k a slider offers, and all translations beside them
+        (6, 12, 33, 38),
         (2, 3, 1, 5),  # all there are
         (6, 5, 5, 29),
     ],

@@ -23,7 +23,12 @@ CODE = {
     "finetuned": ["arithmetic.py", "training/objectives.py", "training/finetuning.py"],
     "answers": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],
     "losses": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],
-    "explorer": ["regions/offsets.py", "validity/alignment.py", "explorer/moving.py"],
+    "explorer": [
+        "regions/offsets.py",
+        "regions/maps.py",
+        "validity/alignment.py",
+        "explorer/moving.py",
+    ],
 }
 
 

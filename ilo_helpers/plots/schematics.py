@@ -37,8 +37,8 @@ def from_tokens_to_vectors(tokens: Sequence[str], layers: int, hidden: int) -> F
     -------
     matplotlib.figure.Figure
     """
-    last = layers - 1
-    shown = list(tokens) if len(tokens) <= MOST else [*tokens[: MOST - 2], "…", tokens[-1]]
+    last, tokens = layers - 1, list(tokens)
+    shown = tokens if len(tokens) <= MOST else [*tokens[: MOST - 2], "…", tokens[-1]]
     count, width = len(tokens), len(shown)
     rows = {0: 0.0, 1: 1.5} | ({last: 3.6} if last > 1 else {})
     fig, ax = plt.subplots(figsize=(10, 4.6))
@@ -93,7 +93,9 @@ def _block(ax: Axes, y: float, width: int, told: str) -> None:
 def languages_by_tokens(
     table: pd.DataFrame, values: dict[str, str], ylabel: str, title: str
 ) -> Figure:
-    """A dot a language by its number of tokens, the outermost ones named; a panel a measure.
+    """A dot a language by its number of tokens; a panel a measure.
+
+    Named are the language with the most tokens, and those with the least and the greatest measure.
 
     Parameters
     ----------
@@ -112,8 +114,8 @@ def languages_by_tokens(
     for ax, (value, name) in zip(axes[0], values.items(), strict=True):
         colors = table["resource_band"].map(BAND_COLORS)
         ax.scatter(table["tokens"], table[value], s=24, c=colors, linewidths=0)
-        above, below = (5, "left", "bottom"), (-5, "right", "top")
-        outer = {table["tokens"].idxmax(): below, table[value].idxmin(): below}
+        above, under = (5, "left", "bottom"), (-5, "right", "top")
+        outer = {table["tokens"].idxmax(): under, table[value].idxmin(): under}
         for row, (offset, ha, va) in (outer | {table[value].idxmax(): above}).items():
             look = {"textcoords": "offset points", "ha": ha, "va": va, "fontsize": 9}
             ax.annotate(table["name"][row], table.loc[row, ["tokens", value]], (0, offset), **look)
