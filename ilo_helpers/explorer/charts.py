@@ -10,6 +10,8 @@ from .state import Explorer
 
 #: Panels of the curves, and the colour of a highlighted language in turn.
 PANELS = {"ilo": "ILO", "bridge": "bridge B", "reach": "reach R"}
+TOLD = {"band": "95% interval", "chance": "ILO by chance", "ilo": "mean of the languages",
+        "A ilo": "the same under A"}  # fmt: skip
 CURSOR = "#CC3311"
 FAINT = "rgba(120,120,120,0.25)"
 
@@ -43,8 +45,8 @@ class Curves:
         looks |= {value: (value, i) for i, value in enumerate(PANELS, 1)}
         looks |= {f"A {value}": (value, i) for i, value in enumerate(PANELS, 1)}
         for name, (_, column) in looks.items():
-            figure.add_scatter(name=name, row=1, col=column, mode="lines", showlegend=column == 1,
-                               **_look(name))  # fmt: skip
+            figure.add_scatter(name=TOLD.get(name, name), row=1, col=column, mode="lines",
+                               showlegend=column == 1, **_look(name))  # fmt: skip
             self.lines[name] = len(figure.data) - 1
         for column in (1, 2, 3):  # the cursor
             figure.add_scatter(mode="lines", line={"color": CURSOR, "width": 1.5}, y=[0, 1.03],

@@ -47,12 +47,14 @@ class WebGLMap:
             Colour of each group.
         """
         self.points = points.assign(group=pd.Categorical(points["group"], list(colors)))
-        self.scatter.data(self.points, animate=True)
-        if colors != self.colors:
-            self.colors = colors
-            self.scatter.color(by="group", map=list(colors.values())).legend(True)
-            # a change of colour keeps the browser's index of places: send them once more
+        widget = self.scatter.widget
+        with widget.hold_sync():  # one message: all of it is there when the points are drawn
             self.scatter.data(self.points, animate=True)
+            if colors != self.colors:
+                self.colors = colors
+                self.scatter.color(by="group", map=list(colors.values())).legend(True)
+            # otherwise the browser would look for a clicked point where it was before
+            widget.non_spatial_points_update = False
 
     def join(self, start: int, ends: dict[int, str]) -> None:
         """Draw lines from a point to others, and take away those there were.

@@ -19,6 +19,10 @@ from .state import Explorer
 #: What the map may be coloured by, and the column of the language table it is.
 HUES = {"family": "family", "language": "name", "script": "script", "resources": "resource_band",
         "bridge or not": "bridge"}  # fmt: skip
+TABLE_LOOK = (
+    "<style>.ilo-near :is(td, th) {padding: 1px 10px 1px 0; text-align: left; vertical-align: top;"
+    " line-height: 1.35}</style>"
+)
 BRIDGE_COLORS = {"bridge": "#CC3311", "no bridge": "#BBBBBB"}
 
 
@@ -211,7 +215,7 @@ class Exploration:
             self.near.value = self._list(*inside[0])
         else:
             table = reading.group(self.explorer, inside).round(2)
-            self.near.value = f"{len(inside)} sentences{table.to_html(index=False)}"
+            self.near.value = f"{len(inside)} sentences{TABLE_LOOK}{table.to_html(index=False)}"
 
     def _list(self, language, sentence):
         """The neighbours of one sentence, in words; lines to them on the map."""
@@ -226,13 +230,13 @@ class Exploration:
         rows = "".join(
             f'<tr><td style="color:{KIND_COLORS[row.kind]}">{row.kind}</td>'
             f"<td>{html.escape(names[row.language])}</td><td>{row.distance:.4f}</td>"
-            f"<td>{html.escape(row.text[:120])}</td></tr>"
+            f'<td dir="auto">{html.escape(row.text[:120])}</td></tr>'
             for row in near.itertuples()
         )
         text = html.escape(self.explorer.study.text.at[sentence, language])
         return (
             f"<p><b>{html.escape(names[language])} {html.escape(sentence)}</b> {text}</p>"
-            f"<table>{rows}</table><p class='ilo-told'>"
+            f"{TABLE_LOOK}<table>{rows}</table><p class='ilo-told'>"
             f"{html.escape(reading.tell(self.explorer, language, sentence))}</p>"
         )
 

@@ -18,7 +18,7 @@ from .regions import (
     shared_by_language,
     shares_by_layer,
 )
-from .schematics import crowded_and_centred, from_tokens_to_vectors
+from .schematics import crowded_and_centred, from_tokens_to_vectors, languages_by_tokens
 from .style import FAMILY_COLORS, MODEL_COLORS, alternating, language_label, use_style
 from .tokens import accuracy_by_label, diversity_by_frequency, histogram, token_maps
 from .training import changes_by_layer, dose_response, scatter_languages, scatter_runs

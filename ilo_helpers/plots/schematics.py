@@ -37,7 +37,7 @@ def from_tokens_to_vectors(tokens: Sequence[str], layers: int, hidden: int) -> F
     -------
     matplotlib.figure.Figure
     """
-    last, tokens = layers - 1, list(tokens)
+    last, tokens = layers - 1, [token.replace("▁", "") for token in tokens]
     shown = tokens if len(tokens) <= MOST else [*tokens[: MOST - 2], "…", tokens[-1]]
     count, width = len(tokens), len(shown)
     rows = {0: 0.0, 1: 1.5} | ({last: 3.6} if last > 1 else {})
@@ -61,7 +61,7 @@ def from_tokens_to_vectors(tokens: Sequence[str], layers: int, hidden: int) -> F
     lower = 0.25 * (max(map(len, shown)) > WIDE)  # long tokens stand in two rows
     for x, token in enumerate(shown):
         y = -0.6 - lower * (x % 2)
-        ax.text(x, y, token.replace("▁", ""), ha="center", va="top", fontsize=9)
+        ax.text(x, y, token, ha="center", va="top", fontsize=9)
     ax.text(-0.8, -0.6, "tokens", ha="right", va="top", fontsize=9)
     ax.text(width + 1.7, -0.6, "one vector\na layer", ha="center", va="top", fontsize=9)
     ax.set(xlim=(-2.4, width + 2.5), ylim=(-1.2, max(rows.values()) + 0.5))
@@ -122,7 +122,11 @@ def languages_by_tokens(
         ax.set(title=name, xlabel="tokens per sentence, mean")
         ax.margins(y=0.12)
     axes[0, 0].set_ylabel(ylabel)
-    below = {"title": "resources of the language", "ncols": 4, "loc": "outside lower center"}
+    below: dict[str, Any] = {
+        "title": "resources of the language",
+        "ncols": 4,
+        "loc": "outside lower center",
+    }
     style.color_legend(fig, BAND_COLORS, table["resource_band"], **below)
     return style.titled(fig, title)
 
