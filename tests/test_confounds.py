@@ -13,6 +13,10 @@ from ilo_helpers.regions.confounds import (
     csls_neighbors,
     mutual_neighbors,
     neighbors_of_like_length,
+)
+from ilo_helpers.regions.length import (
+    reweigh_bos,
+    shuffled_counts,
     token_counts,
     without_length,
 )
@@ -125,8 +129,8 @@ def test_too_few_of_like_length_is_an_error_with_the_name(acts, tokens):
 def test_what_is_left_has_nothing_to_do_with_length(acts, tokens):
     n = tokens.values.ravel()
     rest = without_length(acts, tokens)
-    assert rest.dtype == np.float32 and rest.attrs["removed"] == "log(tokens), 1 / tokens"
-    design = np.column_stack([np.log(n), 1 / n])
+    assert rest.dtype == np.float32 and rest.attrs["removed"] == "log(tokens), 1 / (tokens + 1)"
+    design = np.column_stack([np.log(n), 1 / (n + 1)])
     design = (design - design.mean(0)) / design.std(0)
     for before, after in zip(points_of(acts), points_of(rest), strict=True):
         np.testing.assert_allclose(after.mean(0), before.mean(0), rtol=1e-6)
@@ -138,10 +142,31 @@ def test_what_is_left_has_nothing_to_do_with_length(acts, tokens):
     np.testing.assert_allclose(without_length(rest, tokens), rest, atol=1e-5)
 
 
+def test_by_language_each_is_regressed_by_itself(acts, tokens):
+    rest = without_length(acts, tokens, by_language=True)
+    assert rest.attrs["removed"].endswith("by language")
+    for code in acts.language.values:
+        alone = without_length(acts.sel(language=[code]), tokens)
+        np.testing.assert_allclose(rest.sel(language=[code]), alone, atol=1e-6)
+
+
+def test_bos_at_other_weights(acts, tokens):
+    bos = xr.DataArray(np.random.default_rng(4).normal(size=(2, HIDDEN)), dims=("layer", "hidden"))
+    own, even = 1 / (tokens + 1), tokens * 0 + 0.125
+    whole = ((1 - own) * acts + own * bos).transpose(*acts.dims).astype(np.float32)
+    found = reweigh_bos(whole, acts, tokens, even)
+    assert found.dtype == np.float32 and found.attrs["bos"] == "given other weights"
+    np.testing.assert_allclose(found, (0.875 * acts + 0.125 * bos).transpose(*acts.dims), atol=1e-5)
+    np.testing.assert_allclose(reweigh_bos(whole, acts, tokens, own), whole, atol=1e-5)
+    np.testing.assert_allclose(reweigh_bos(whole, acts, tokens, even * 0), acts, atol=1e-5)
+    with pytest.raises(ValueError, match="not one vector in all sentences: the model has no BOS"):
+        reweigh_bos(whole, acts.roll(sentence=1, roll_coords=False), tokens, even)
+
+
 def test_a_planted_weight_of_bos_is_taken_away_and_equal_counts_change_nothing(acts, tokens):
     rng = np.random.default_rng(2)
     # nothing there but the mean: the rest is exactly what was planted
-    flat = acts.copy(data=np.ones_like(acts)) + (1 / tokens) * xr.DataArray(
+    flat = acts.copy(data=np.ones_like(acts)) + (1 / (tokens + 1)) * xr.DataArray(
         1000 * rng.normal(size=HIDDEN), dims="hidden"
     )
     rest = without_length(flat, tokens)
@@ -223,8 +248,9 @@ def test_empty_lists_score_zero_and_meet_not_the_last_language(acts):
 def test_the_table_of_all_variants(acts, tokens):
     table = confound_scores(acts, tokens, k=4, tau=2, ratio=2, seed=3)
     assert list(table.columns) == ["layer", "bridge", "reach", "ilo", "translations", "variant"]
-    shuffled = tokens.copy(data=np.random.default_rng(3).permuted(tokens, axis=1))
+    shuffled = shuffled_counts(tokens, 3)
     rest, other = without_length(acts, tokens), without_length(acts, shuffled)
+    each, control = without_length(acts, tokens, True), without_length(acts, shuffled, True)
     lists = {
         "as it is": nearest_neighbors(acts, 4, keep=False),
         "CSLS": csls_neighbors(acts, 4),
@@ -233,6 +259,8 @@ def test_the_table_of_all_variants(acts, tokens):
         "length regressed out": nearest_neighbors(rest, 4, keep=False),
         "like shuffled length": neighbors_of_like_length(acts, shuffled, 4, ratio=2),
         "shuffled length regressed out": nearest_neighbors(other, 4, keep=False),
+        "length regressed out by language": nearest_neighbors(each, 4, keep=False),
+        "shuffled length regressed out by language": nearest_neighbors(control, 4, keep=False),
     }
     assert set(table["variant"]) == {*lists, "as few at random"}
     for name, near in lists.items():
@@ -250,7 +278,8 @@ def test_the_table_of_all_variants(acts, tokens):
 def test_counts_shuffled_within_languages_keep_sizes_and_languages_of_the_pools(acts, tokens):
     """What the text says of the control, seen from each language."""
     pools = []
-    for counts in (tokens, tokens.copy(data=np.random.default_rng(0).permuted(tokens, axis=1))):
+    assert (shuffled_counts(tokens) != tokens).any()
+    for counts in (tokens, shuffled_counts(tokens)):
         n = counts.values.ravel()
         near = np.maximum.outer(n, n) <= 1.5 * np.minimum.outer(n, n)
         by_language = near.reshape(LANGUAGES, SENTENCES, LANGUAGES, SENTENCES).sum(3)

@@ -722,11 +722,11 @@ def test_kinds_are_stacked_to_the_share_of_other_languages():
 def test_confounds_are_drawn_beside_their_controls():
     fig = plots.confounds_by_layer(CONFOUNDS, "T")
     panels = list(lessons.CONFOUNDS)
-    assert titles(fig) == [*panels, "", "", ""]
-    assert [ax.get_ylabel().split("\n")[-1] for ax in fig.axes[::3]] == ["all tokens",
+    assert titles(fig) == [*panels, "", "", "", ""]
+    assert [ax.get_ylabel().split("\n")[-1] for ax in fig.axes[::4]] == ["all tokens",
                                                                          "without BOS"]  # fmt: skip
     for number, ax in enumerate(fig.axes):
-        tokens, variants = number // 3, lessons.CONFOUNDS[panels[number % 3]]
+        tokens, variants = number // 4, lessons.CONFOUNDS[panels[number % 4]]
         part = CONFOUNDS[CONFOUNDS["tokens"] == ["all tokens", "without BOS"][tokens]]
         drawn = {line.get_label(): line for line in ax.get_lines()}
         assert list(drawn) == ["as it is", *variants]

@@ -29,7 +29,7 @@ keep.paths keep.digest keep.registry keep.recipes keep.captions keep.checks keep
 keep.figures languages sources.texts sources.udhr sources.flores sources.files sources.packaged
 sources.cldr corpora arithmetic models pooling activations _knn neighbors ilo study
 regions.fragments regions.rates regions.offsets regions.structure regions.maps
-regions.confounds validity.cka
+regions.length regions.confounds validity.cka
 validity.clouds validity.alignment validity.intervals validity.chance validity.worlds
 validity.probes training.tasks training.objectives training.finetuning training.evaluation
 training.sweep vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon

@@ -238,12 +238,13 @@ def test_kinds_sum_to_one():
 
 def test_a_planted_hub_is_found_and_what_it_carries():
     # 3 languages × 10: every list but the hub's own begins with the hub, place 29
-    index = np.zeros((30, 2), int)
+    index = np.zeros((30, 4), int)
     for i in range(30):
-        index[i] = (29, (i + 1) % 29 if (i + 1) % 29 != i else 0)
-    index[29] = (0, 1)
-    near = lists(index.reshape(3, 10, 2), CODES[:3])
-    near["distance"] = near["index"].dims, np.tile([1.0, 1.5], (1, 3, 10, 1))
+        index[i] = (29, *((i + step) % 29 for step in (1, 2, 3)))
+    index[29] = (0, 1, 2, 3)
+    near = lists(index.reshape(3, 10, 4), CODES[:3])
+    near["distance"] = near["index"].dims, np.tile([1.0, 1.5, 1.6, 1.7], (1, 3, 10, 1))
+    index = index[:, :2]
     acts = world(np.random.default_rng(0).normal(size=(1, 3, 10, 4)), CODES[:3])
     found = structure_by_layer(acts, near, k=2, tau=1).iloc[0]
     assert found["hubs"] == 1 and found["hubness"] > 4
@@ -273,6 +274,18 @@ def test_structure_of_known_clouds():
     near = nearest_neighbors(on_sphere, k=5)
     dimension = structure_by_layer(on_sphere, near).iloc[0]["intrinsic_dimension"]
     assert dimension == pytest.approx(2, abs=0.25)
+
+
+def test_translations_side_by_side_make_the_dimension_small():
+    rng = np.random.default_rng(0)
+    meaning = rng.uniform(size=(1, 1, 400, 5))
+    pairs = meaning + 1e-3 * rng.normal(size=(1, 2, 400, 5))
+    near = nearest_neighbors(world(pairs, CODES[:2]), k=3, metric="euclidean", keep=False)
+    found = structure_by_layer(world(pairs, CODES[:2]), near, k=2, tau=1).iloc[0]
+    assert found["intrinsic_dimension"] < 1
+    apart = nearest_neighbors(world(pairs[:, :1], CODES[:1]), 2, "euclidean", keep=False)
+    alone = structure_by_layer(world(pairs[:, :1], CODES[:1]), apart, k=2, tau=1).iloc[0]
+    assert alone["dimension_apart"] == alone["intrinsic_dimension"] == pytest.approx(5, abs=0.5)
 
 
 def test_no_links_between_languages_and_one_sentence_a_language():

@@ -39,7 +39,7 @@ class Curves:
             told = (f"{name}, layer %{{x}}: ILO %{{y:.3f}}, 95% from %{{customdata[0]:.2f}} to "
                     "%{customdata[1]:.2f}<extra></extra>")  # fmt: skip
             figure.add_scatter(name=code, row=1, col=1, mode="lines", showlegend=False,
-                               legendgroup="languages", hovertemplate=told)  # fmt: skip
+                               hovertemplate=told)  # fmt: skip
         self.lines = {}
         looks = {"band": ("ilo", 1), "chance": ("ilo", 1), "P@1": ("ilo", 1)}
         looks |= {value: (value, i) for i, value in enumerate(PANELS, 1)}
@@ -52,8 +52,8 @@ class Curves:
             figure.add_scatter(mode="lines", line={"color": CURSOR, "width": 1.5}, y=[0, 1.03],
                                hoverinfo="skip", showlegend=False, row=1, col=column)  # fmt: skip
         figure.update_yaxes(range=[0, 1.03]).update_xaxes(title="layer")
-        figure.update_layout(template="simple_white", height=300, legend_orientation="h",
-                             margin={"l": 40, "r": 10, "t": 30, "b": 40}, legend_y=-0.25,
+        figure.update_layout(template="simple_white", height=380, width=640, legend_y=-0.2,
+                             margin={"l": 40, "r": 10, "t": 30, "b": 90}, legend_orientation="h",
                              )  # fmt: skip
         # drawn before it becomes a widget: what is changed before it is shown comes out wrong
         self.widget = figure
@@ -101,7 +101,7 @@ class Curves:
 
 def _look(name):
     if name == "band":
-        return {"fill": "toself", "fillcolor": "rgba(0,0,0,0.15)", "line_width": 0,
+        return {"fill": "toself", "fillcolor": "rgba(0,114,178,0.3)", "line_width": 0,
                 "hoverinfo": "skip"}  # fmt: skip
     dash = {"chance": "dash", "P@1": "dot"}.get(name, "dot" if name.startswith("A ") else "solid")
     color = {"chance": "#888888", "P@1": MODEL_COLORS[2]}.get(name, "black")
@@ -135,7 +135,7 @@ class Grid:
                                marker={"symbol": "square-open", "size": 20, "color": CURSOR,
                                        "line_width": 3}, showlegend=False)  # fmt: skip
         figure.update_xaxes(title="τ", type="category").update_yaxes(type="category")
-        figure.update_layout(template="simple_white", height=380, yaxis_title="k",
+        figure.update_layout(template="simple_white", height=380, width=620, yaxis_title="k",
                              margin={"l": 40, "r": 10, "t": 30, "b": 40})  # fmt: skip
         self.widget = figure
         self.refresh()

@@ -94,7 +94,7 @@ class Exploration:
         self.controls = _controls(w, explorer)
         self.status, self.near, self.code = w.HTML(), w.HTML(), w.Textarea(rows=8)
         self.near.add_class("ilo-near")
-        self.code.layout.width = "98%"
+        self.code.layout = w.Layout(width="98%", display="none")  # until it is asked for
         self.curves = Curves(explorer, lambda layer: self._set("layer", layer))
         self.grid = Grid(explorer, lambda k, tau: self._apply(k=k, tau=tau))
         kind: Any = WebGLMap if self.webgl else PlainMap
@@ -118,8 +118,9 @@ class Exploration:
         ]
         near = w.VBox([self.near], layout=w.Layout(flex="1 1 340px", max_height="440px"))
         box = w.VBox([
-            w.HBox(knobs, layout=wrap), self.status, self.curves.widget,
-            w.HBox([self.map.widget, near], layout=wrap), self.grid.widget, self.code,
+            w.HBox(knobs, layout=wrap), self.code, self.status,
+            w.HBox([self.curves.widget, self.grid.widget], layout=wrap),
+            w.HBox([self.map.widget, near], layout=wrap),
         ])  # fmt: skip
         box.add_class("ilo-explorer")
         return box
@@ -246,7 +247,7 @@ class Exploration:
         self._refresh()
 
     def _code(self, _button):
-        self.code.value = reading.as_code(self.explorer)
+        self.code.value, self.code.layout.display = reading.as_code(self.explorer), None
 
     def _save(self, _button):
         self.status.value = f"saved: figures/{html.escape(self.save())}, .csv, .json"

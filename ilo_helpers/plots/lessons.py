@@ -72,6 +72,10 @@ def kinds_by_layer(table: pd.DataFrame, title: str) -> Figure:
 #: Panels of :func:`confounds_by_layer`: what is taken away, and its control.
 CONFOUNDS = {
     "length regressed out": ["length regressed out", "shuffled length regressed out"],
+    "… in each language by itself": [
+        "length regressed out by language",
+        "shuffled length regressed out by language",
+    ],
     "like length only": ["like length", "like shuffled length"],
     "hubs": ["CSLS", "mutual", "as few at random"],
 }
@@ -93,8 +97,8 @@ def confounds_by_layer(table: pd.DataFrame, title: str) -> Figure:
     matplotlib.figure.Figure
     """
     rows = dict(list(table.groupby("tokens", sort=False)))
-    size = (12, 2.9 * len(rows) + 0.4)
-    fig, axes = plt.subplots(len(rows), 3, figsize=size, sharex=True, sharey=True, squeeze=False)
+    shape = {"nrows": len(rows), "ncols": len(CONFOUNDS), "figsize": (14, 2.9 * len(rows) + 0.4)}
+    fig, axes = plt.subplots(**shape, sharex=True, sharey=True, squeeze=False)
     for number, (line, (name, part)) in enumerate(zip(axes, rows.items(), strict=True), 1):
         curves = part.pivot(index="layer", columns="variant", values="ilo")
         for ax, (suspect, variants) in zip(line, CONFOUNDS.items(), strict=True):

@@ -1,8 +1,4 @@
-"""Is it sentence length, is it hubs? Neighbours without the one or the other, and the controls.
-
-A mean over tokens depends on how many there are: BOS, much the same everywhere, weighs 1 / tokens.
-And a few hubs stand in the lists of very many sentences.
-"""
+"""Is it sentence length, is it hubs? Neighbours without the one or the other, and the controls."""
 
 import numpy as np
 import pandas as pd
@@ -10,30 +6,10 @@ import xarray as xr
 
 from .._knn import MARGIN
 from ..ilo import ilo_scores
-from ..models import LanguageModel
 from ..neighbors import _check_shape, _dataset, in_order, nearest_neighbors
-from ..pooling import tokenize
+from .length import ordered_counts, shuffled_counts, without_length
 
 BLOCK = 500  # rows searched at a time: by 9,300 columns of float64 37 MB
-
-
-def token_counts(lm: LanguageModel, text: pd.DataFrame) -> xr.DataArray:
-    """Tokens of each sentence, without special ones such as BOS.
-
-    Parameters
-    ----------
-    lm : LanguageModel
-    text : pandas.DataFrame
-        Sentences × languages, as :func:`ilo_helpers.load_corpus` returns it.
-
-    Returns
-    -------
-    xarray.DataArray
-        int (language, sentence), at least 1; errors as :func:`ilo_helpers.pooling.tokenize`.
-    """
-    counts = [[len(ids) for ids, _ in tokenize(lm, text[code], bos=False)] for code in text]
-    coords = {"language": list(text.columns), "sentence": list(text.index)}
-    return xr.DataArray(counts, coords, tuple(coords), name="tokens")
 
 
 def neighbors_of_like_length(
@@ -43,15 +19,14 @@ def neighbors_of_like_length(
 
     Two sentences are candidates for each other where neither has more than ``ratio`` times the
     tokens of the other. That makes the pool smaller, and its languages those of like fertility. The
-    control is to shuffle the counts within each language first, which keeps both:
-    ``tokens.copy(data=rng.permuted(tokens, axis=1))``, with ``rng = np.random.default_rng(0)``.
+    control, :func:`ilo_helpers.regions.length.shuffled_counts`, keeps both.
 
     Parameters
     ----------
     acts : xarray.DataArray
         Dimensions layer, language, sentence, hidden.
     tokens : xarray.DataArray
-        int (language, sentence), as :func:`token_counts` returns it, of these sentences at least.
+        int (language, sentence), as ``length.token_counts`` returns it.
     k : int
     metric : str
         ``"cosine"`` or ``"euclidean"``.
@@ -72,37 +47,6 @@ def neighbors_of_like_length(
     """
     allowed = _like_length(acts, tokens, k, ratio)
     return _lists(acts, k, metric, f"like length, ratio {ratio:g}", allowed)
-
-
-def without_length(acts: xr.DataArray, tokens: xr.DataArray) -> xr.DataArray:
-    """Vectors without what a regression on their sentences' token counts explains (ours).
-
-    At each layer, the vectors of all languages together are regressed, in float64, on log(tokens)
-    and 1 / tokens, the weight of BOS. The fit is taken away, the mean stays: the origin counts
-    under cosine. The control is the same with counts shuffled within each language, as for
-    :func:`neighbors_of_like_length`: it takes away as well what sets languages of unlike fertility
-    apart, but not what sets their long sentences apart from their short ones.
-
-    Parameters
-    ----------
-    acts, tokens : xarray.DataArray
-        As for :func:`neighbors_of_like_length`.
-
-    Returns
-    -------
-    xarray.DataArray
-        float32 (layer, language, sentence, hidden); ``attrs["removed"]`` says what was.
-    """
-    acts = in_order(acts)
-    counts = _counts(acts, tokens)
-    design = np.column_stack([np.ones(len(counts)), np.log(counts), 1 / counts])
-    centred = design - design.mean(0)
-    rest = np.empty(acts.shape, np.float32)
-    for place in range(len(rest)):  # a layer at a time: all in float64 would not fit a laptop
-        points = acts[place].values.reshape(len(counts), -1).astype(np.float64)
-        points -= centred @ np.linalg.lstsq(design, points)[0]
-        rest[place] = points.reshape(rest.shape[1:])
-    return acts.copy(data=rest).assign_attrs(removed="log(tokens), 1 / tokens")
 
 
 def csls_neighbors(acts: xr.DataArray, k: int, r: int = 10) -> xr.Dataset:
@@ -180,12 +124,11 @@ def confound_scores(
     pandas.DataFrame
         A row a layer and variant: layer, variant; bridge, reach, ilo, means over the languages;
         translations: of the neighbours in other languages, the share that are translations, NaN
-        where there are no such neighbours. Variants: as it is; like length and length regressed
-        out, and each of them with shuffled counts; CSLS; mutual, and as few at random.
+        where there are no such neighbours. Variants: as it is; like length; length regressed out,
+        of all languages together and by language; each with shuffled counts; CSLS; mutual, and as
+        few at random.
     """
     rng = np.random.default_rng(seed)
-    tokens = tokens.transpose("language", "sentence")
-    shuffled = tokens.copy(data=rng.permuted(tokens, axis=1))
     plain = nearest_neighbors(acts, k, keep=False)
     mutual = mutual_neighbors(plain, k)
     full = (mutual["index"].values >= 0).reshape(plain.sizes["layer"], -1)
@@ -194,10 +137,13 @@ def confound_scores(
         "as it is": plain, "CSLS": csls_neighbors(acts, k), "mutual": mutual,
         "as few at random": _only(plain, kept, "as few at random"),
     }  # fmt: skip
-    for name, counts in {"length": tokens, "shuffled length": shuffled}.items():
+    for name, counts in {
+        "length": tokens, "shuffled length": shuffled_counts(tokens, seed)
+    }.items():  # fmt: skip
         lists[f"like {name}"] = neighbors_of_like_length(acts, counts, k, ratio=ratio)
-        rest = without_length(acts, counts)
-        lists[f"{name} regressed out"] = nearest_neighbors(rest, k, keep=False)
+        for how, by_language in {"": False, " by language": True}.items():
+            rest = without_length(acts, counts, by_language)
+            lists[f"{name} regressed out{how}"] = nearest_neighbors(rest, k, keep=False)
     tables = [_summary(near, k, tau).assign(variant=name) for name, near in lists.items()]
     return pd.concat(tables, ignore_index=True)
 
@@ -222,15 +168,9 @@ def _only(neighbors, kept, control):
     return near.assign_attrs(neighbors.attrs | {"k": kept.shape[-1], "control": control})
 
 
-def _counts(acts, tokens):
-    """Token counts in the order of the vectors, float64 (point)."""
-    counts = tokens.sel(language=acts.language.values, sentence=acts.sentence.values)
-    return counts.transpose("language", "sentence").values.ravel().astype(np.float64)
-
-
 def _like_length(acts, tokens, k, ratio):
     """Who may be whose neighbour, bool (point, point), nobody their own."""
-    counts = _counts(in_order(acts), tokens)
+    counts = ordered_counts(in_order(acts), tokens).ravel()
     allowed = counts <= ratio * counts[:, None]
     allowed &= allowed.T.copy()
     np.fill_diagonal(allowed, False)

@@ -6,6 +6,7 @@ import xarray as xr
 from scipy import stats
 
 from ..ilo import new_languages
+from ..neighbors import without_translations
 
 
 def structure_by_layer(
@@ -18,7 +19,7 @@ def structure_by_layer(
     acts : xarray.DataArray
         Dimensions layer, language, sentence, hidden.
     neighbors : xarray.Dataset
-        Of the same vectors.
+        Of the same vectors, at least as many as there are languages and one.
     k, tau : int
         As for :func:`ilo_helpers.ilo_scores`.
     seed : int
@@ -31,6 +32,8 @@ def structure_by_layer(
 
         - intrinsic_dimension: TwoNN (Facco et al. 2017) on the stored distances, through
           scikit-dimension; cosine distances as chords, √(2 d);
+        - dimension_apart: the same with each sentence's own translations left out of its list:
+          a translation that lies apart from all else makes the estimate small;
         - duplicates: sentences at distance 0 from another, which TwoNN must leave out;
         - anisotropy: mean cosine of two different sentences, −1 to 1 (0: no common direction);
         - hubness: skewness of how often a sentence is among the others' k nearest
@@ -58,8 +61,10 @@ def structure_by_layer(
         met = np.where([np.zeros_like(struck), struck, *at_random], -1, own[index])
         bridges, without, *fewer = (new_languages(met, own).sum(axis=-1) >= tau).sum(axis=-1)
         dimension, duplicates = _two_nn(at)
+        apart, _ = _two_nn(without_translations(neighbors.sel(layer=[layer]), 2).sel(layer=layer))
         rows.append({
             "layer": int(layer), "intrinsic_dimension": dimension, "duplicates": duplicates,
+            "dimension_apart": apart,
             "anisotropy": _mean_cosine(acts.sel(layer=layer).values.reshape(len(index), -1)),
             "hubness": float(stats.skew(times)), "hubs": int(hub.sum()),
             "bridge": bridges / len(index),
