@@ -278,8 +278,8 @@ def test_structure_of_known_clouds():
 
 def test_translations_side_by_side_make_the_dimension_small():
     rng = np.random.default_rng(0)
-    meaning = rng.uniform(size=(1, 1, 400, 3))
-    pairs = meaning + 1e-3 * rng.normal(size=(1, 2, 400, 3))
+    meaning = rng.uniform(size=(1, 1, 2000, 3))
+    pairs = meaning + 1e-3 * rng.normal(size=(1, 2, 2000, 3))
     near = nearest_neighbors(world(pairs, CODES[:2]), k=3, metric="euclidean", keep=False)
     found = structure_by_layer(world(pairs, CODES[:2]), near, k=2, tau=1).iloc[0]
     assert found["intrinsic_dimension"] < 1
