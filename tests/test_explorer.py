@@ -37,6 +37,12 @@ def _closed(monkeypatch):
     plt.close("all")
 
 
+def words(texts, **_):
+    """A tokenizer that cuts at spaces."""
+    ids = [text.split() for text in texts]
+    return {"input_ids": ids, "special_tokens_mask": [[0] * len(each) for each in ids]}
+
+
 def made_study(text, k=4, tau=2, layers=3, metric="cosine"):
     """A study whose vectors are made and whose model is a name."""
     languages, sentences = text.shape[1], len(text)
@@ -50,7 +56,7 @@ def made_study(text, k=4, tau=2, layers=3, metric="cosine"):
         acts = world(values, list(text.columns)).assign_coords(sentence=text.index.to_numpy())
         attrs = {"model": "made", "corpus": text.attrs["fingerprint"], "pooling": pooling}
         vectors[pooling] = acts.assign_attrs(attrs)
-    model = SimpleNamespace(name="made", dtype="float32", attrs={})
+    model = SimpleNamespace(name="made", dtype="float32", attrs={}, max_tokens=0, tokenizer=words)
     study = Study(text, model, k, tau, metric)  # type: ignore[arg-type]
     vars(study).update(vectors=vectors, bare="mean_no_special")  # in place of the model's
     return study
@@ -290,6 +296,29 @@ def test_bridges_are_those_of_the_scores(explorer):
 # what it says
 
 
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"nonsense": 1}, "no knob 'nonsense'; there are k, tau, layer, metric"),
+    ({"k": 5.5}, "k = 5.5: give a whole number"),
+    ({"layer": "1"}, "layer = '1': give a whole number"),
+    ({"translations": "no"}, "translations = 'no': give True or False"),
+    ({"sentences": 20}, r"sentences = 20: give the first and the last, such as \(1, 20\)"),
+    ({"sentences": (3, 9.5)}, r"sentences = \(3, 9.5\): give"),
+    ({"without": "eng_Latn"}, "without = 'eng_Latn': give a list of language codes"),
+])  # fmt: skip
+def test_a_knob_of_another_kind_is_named(explorer, changes, told):
+    before = explorer.setting
+    with pytest.raises(ValueError, match=told):
+        explorer.move(**changes)
+    assert explorer.setting == before
+
+
+def test_languages_left_out_are_each_left_out_once_and_in_order(explorer):
+    explorer.move(without=["tel_Telu", "deu_Latn", "tel_Telu"])
+    kept = [code for code in LANGUAGES if code in ("tel_Telu", "deu_Latn")]
+    assert list(explorer.setting.without) == kept
+    assert explorer.scores()["language"].nunique() == 4
+
+
 def test_the_neighbours_of_a_sentence(explorer, text):
     explorer.move(layer=1, k=7, sentences=(2, 10), without=("deu_Latn",))
     near = searched(explorer)["index"].sel(layer=1)
@@ -325,11 +354,12 @@ def test_what_is_told_of_a_sentence_is_what_the_scores_are_made_of(k, tau, explo
             told = reading.tell(explorer, code, sentence)
             brought = len(lists[sentence])
             verdict = "≥ τ = {} → bridge" if brought >= tau else "< τ = {} → no bridge"
-            assert told.startswith(f"{brought} other languages {verdict.format(tau)}.")
+            plural = "" if brought == 1 else "s"
+            assert told.startswith(f"{brought} other language{plural} {verdict.format(tau)}.")
             bridges = sum(len(each) >= tau for each in lists.values())
             assert row["bridge"] == pytest.approx(bridges / 12)
-            assert f"{names[code]} has {bridges} bridges among 12 sentences" in told
-            assert f"B = {row['bridge']:.2f}." in told
+            share = f"B = {row['bridge']:.2f}."
+            assert f"{names[code]}: {bridges} of 12 sentences are bridges, {share}" in told
             elsewhere = set().union(*(each for i, each in lists.items() if i != sentence))
             met = elsewhere | lists[sentence]
             alone = f"{len(met - elsewhere)} of them in this list alone"

@@ -181,7 +181,8 @@ def shown(view):
     """Layer, k, τ, mean ILO, B, R and the layer of the peak, as the page says them."""
     told = view.inner_text(".ilo-status")
     found = re.fullmatch(
-        r"layer (\d+), k = (\d+), τ = (\d+): mean ILO ([\d.]+) \([\d.]+ to [\d.]+\), B ([\d.]+), "
+        r"layer (\d+), k = (\d+), τ = (\d+): mean ILO ([\d.]+) "
+        r"\(95% interval [\d.-]+ to [\d.]+\), B ([\d.]+), "
         r"R ([\d.]+), by chance [\d.]+; greatest at layer (\d+)", told.strip())  # fmt: skip
     assert found, told
     layer, k, tau, ilo, bridge, reach, peak = found.groups()
@@ -269,12 +270,18 @@ def test_a_click_on_a_point_reads_its_neighbours(view, bundle):
     near = data["near"][11][10 * alone : 10 * alone + k]
     kinds = ["own" if i // 49 == own else "translation" if i % 49 == sentence else "other"
              for i in near]  # fmt: skip
-    assert view.locator("#near i").all_inner_texts() == kinds
+    told = view.locator("#near i").all_inner_texts()
+    assert told == [
+        f"{kind}, {data['tokens'][i]} tokens" for kind, i in zip(kinds, near, strict=True)
+    ]
     texts = [data["texts"][i // 49][i % 49] for i in near]
     assert view.locator("#near li span").all_inner_texts() == texts
     others = len({i // 49 for i in near} - {own})
     verdict = f"≥ τ = {tau} → bridge" if others >= tau else f"< τ = {tau} → no bridge"
-    assert view.inner_text("#told").startswith(f"{others} other languages {verdict}.")
+    tokens = data["tokens"][alone]
+    assert view.inner_text("#told").startswith(
+        f"{tokens} tokens. {others} other languages {verdict}"
+    )
     drawn = view.evaluate("document.querySelector('#map').data.slice(1, 4).map(l => l.x.length)")
     assert drawn == [3 * kinds.count(kind) for kind in ("own", "translation", "other")]
 

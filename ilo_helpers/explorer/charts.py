@@ -10,8 +10,8 @@ from .state import Explorer
 
 #: Panels of the curves, and the colour of a highlighted language in turn.
 PANELS = {"ilo": "ILO", "bridge": "bridge B", "reach": "reach R"}
-TOLD = {"band": "95% interval", "chance": "ILO by chance", "ilo": "mean of the languages",
-        "A ilo": "the same under A"}  # fmt: skip
+TOLD = {"P@1": "P@1 (whole corpus)", "band": "95% interval", "chance": "ILO by chance",
+        "ilo": "mean of the languages", "A ilo": "the same under A"}  # fmt: skip
 CURSOR = "#CC3311"
 FAINT = "rgba(120,120,120,0.25)"
 

@@ -3,11 +3,12 @@
 // stand, and every function that draws reads those two. Text goes to textContent; where plotly
 // would read it as markup, through plain().
 let data;
-const now = { point: 0, hue: "family" };
+const now = { point: 0, hue: "family", zoom: 0 }; // zoom: how often the map was reset
 const $ = (id) => document.getElementById(id);
 const statusLine = document.querySelector(".ilo-status");
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-const QUIET = { displayModeBar: false, responsive: true };
+// a double click would also choose a point
+const QUIET = { displayModeBar: false, responsive: true, doubleClick: false };
 const FONT = { family: "system-ui, sans-serif", size: 12, color: "#222" };
 
 async function unpack() {
@@ -66,7 +67,7 @@ function tell() {
   const c = curve(), i = at(), three = (x) => x.toFixed(3);
   const words =
     `layer ${now.layer}, k = ${now.k}, τ = ${now.tau}: mean ILO ${three(c.ilo[i])} ` +
-    `(${three(c.low[i])} to ${three(c.high[i])}), B ${three(c.bridge[i])}, ` +
+    `(95% interval ${three(c.low[i])} to ${three(c.high[i])}), B ${three(c.bridge[i])}, ` +
     `R ${three(c.reach[i])}, by chance ${three(c.chance)}; greatest at layer ${peak(c.ilo)}`;
   const parts = words.split(/(?<=[,:;]) /); // each stays on one line
   statusLine.replaceChildren(...parts.flatMap((part) => [item("span", part), " "]));
@@ -79,8 +80,8 @@ function drawCurves() {
   const line = (name, y, style) => (
     { name, x, y, mode: "lines", line: { width: 2, ...style }, hovertemplate: "%{y:.3f}" });
   const band = {
-    name: "ILO, 95%", x: [...x, ...x.toReversed()], y: [...c.low, ...c.high.toReversed()],
-    mode: "lines", fill: "toself", fillcolor: "rgba(0,0,0,0.15)", line: { width: 0 },
+    name: "ILO, 95% interval", x: [...x, ...x.toReversed()], y: [...c.low, ...c.high.toReversed()],
+    mode: "lines", fill: "toself", fillcolor: "rgba(0,114,178,0.3)", line: { width: 0 },
     hoverinfo: "skip",
   };
   const chance = x.map(() => c.chance);
@@ -95,7 +96,7 @@ function drawCurves() {
     font: FONT, margin: { l: 34, r: 8, t: 8, b: 40 }, hovermode: "x unified", dragmode: false,
     xaxis: { title: { text: "layer (0 = token embeddings)", standoff: 6 }, fixedrange: true,
              unifiedhovertitle: { text: "layer %{x}" } },
-    yaxis: { range: [0, 1.03], fixedrange: true }, legend: { orientation: "h", y: -0.24 },
+    yaxis: { range: [0, 1.03], fixedrange: true }, legend: { orientation: "h", y: -0.24, itemclick: false, itemdoubleclick: false },
     shapes: [cursor],
   }, QUIET);
 }
@@ -158,7 +159,7 @@ function drawMap() {
     marker: { symbol: "circle-open", size: 14, color: "#000000", line: { width: 2.5 } } };
   Plotly.react("map", [dots, ...lines(x, y), ring], {
     font: FONT, margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: "closest",
-    dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false, uirevision: "map",
+    dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false, uirevision: now.zoom,
     xaxis: axis, yaxis: { ...axis, scaleanchor: "x" },
     transition: { duration: still ? 0 : 500, easing: "cubic-in-out" },
   }, QUIET);
@@ -178,10 +179,11 @@ function item(tag, words, color) {
 function read() {
   [$("language").value, $("number").value] = [language(now.point), sentence(now.point)];
   $("sentence").replaceChildren(...quoted(now.point));
-  $("told").textContent = count();
+  $("told").textContent = `${data.tokens[now.point]} tokens. ${count()}`;
   $("near").replaceChildren(...neighbours(now.point).map((other) => {
     const what = kind(now.point, other), entry = item("li", "", data.looks.kinds[what]);
-    entry.append(item("b", name(other)), item("i", what), ...quoted(other, what));
+    const about = `${what}, ${data.tokens[other]} tokens`;
+    entry.append(item("b", name(other)), item("i", about), ...quoted(other, what));
     return entry;
   }));
 }
@@ -200,8 +202,9 @@ function count() {
   const B = bridges / n, R = reached / others, ilo = B && R ? (2 * B * R) / (B + R) : 0;
   const verdict = met(now.point) >= now.tau ? ["≥", "bridge"] : ["<", "no bridge"];
   return (
-    `${met(now.point)} other languages ${verdict[0]} τ = ${now.tau} → ${verdict[1]}. ` +
-    `${spoken(now.point)} has ${bridges} bridges among ${n} sentences: B = ${B.toFixed(2)}. ` +
+    `${met(now.point)} other language${met(now.point) === 1 ? "" : "s"} ${verdict[0]} ` +
+    `τ = ${now.tau} → ${verdict[1]}. ` +
+    `${spoken(now.point)}: ${bridges} of ${n} sentences are bridges, B = ${B.toFixed(2)}. ` +
     `Its lists meet ${reached} of ${others} other languages: R = ${R.toFixed(2)}. ` +
     `ILO = 2BR / (B + R) = ${ilo.toFixed(3)}.`
   );
@@ -228,7 +231,8 @@ function play() {
 }
 
 function hover(point) {
-  const lines = text(point).match(/.{1,44}(\s|$)|.{1,44}/gu);
+  const width = innerWidth < 500 ? /.{1,20}(\s|$)|.{1,20}/gu : /.{1,44}(\s|$)|.{1,44}/gu;
+  const lines = text(point).match(width);
   return `<b>${plain(name(point))}</b><br>${lines.map(plain).join("<br>")}`;
 }
 
@@ -244,6 +248,7 @@ function listen() {
   for (const id of ["language", "number"])
     $(id).addEventListener("change", () => move({ point: chosen() }));
   $("play").addEventListener("click", play);
+  $("reset").addEventListener("click", () => move({ zoom: now.zoom + 1 }));
   $("curves").on("plotly_click", ({ points }) => move({ layer: points[0].x }));
   $("grids").on("plotly_click", ({ points: [{ x, y }] }) => x <= y && move({ k: y, tau: x }));
   $("map").on("plotly_click", ({ points }) => move({ point: points[0].pointIndex }));

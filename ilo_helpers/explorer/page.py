@@ -13,6 +13,7 @@ from ..keep.digest import written_whole
 from ..neighbors import KINDS
 from ..plots.explorer import KIND_COLORS
 from ..plots.style import BAND_COLORS, FAMILY_COLORS, MODEL_COLORS, alternating
+from ..regions.length import token_counts
 from ..study import Study
 from .charts import CURSOR
 from .moving import moving_maps
@@ -119,6 +120,7 @@ def page_data(study: Study) -> dict[str, Any]:
           precision: P@1 by layer;
         - bridges: ``"k,tau"`` to the number of bridges, by layer and language; met: k to the
           number of other languages that a language's lists meet, by layer and language;
+        - tokens: of every point, without special ones;
         - near, count: by layer, the neighbours of every point, nearest first, and how many other
           languages have been met up to each; places: by layer, x and y of every point, whole
           numbers up to scale;
@@ -136,6 +138,7 @@ def page_data(study: Study) -> dict[str, Any]:
         "languages": [{"code": code, "name": names[code]} for code in study.text],
         "home": list(study.text).index(study.home),
         "sentences": list(study.text.index), "texts": study.text.T.to_numpy().tolist(),
+        "tokens": token_counts(study.model, study.text).values.ravel().tolist(),
         "hues": {hue: _hue(study, column) for hue, column in HUES.items() if column != "bridge"},
         "looks": LOOKS,
     } | _scores(explorer, ks, taus) | _points(explorer, ks[-1])  # fmt: skip

@@ -21,8 +21,8 @@ def neighbors_of(explorer: Explorer, language: str, sentence: str) -> pd.DataFra
     Returns
     -------
     pandas.DataFrame
-        language, sentence, text, distance, kind (own, translation or other), new (bool: brings
-        another language into the list for the first time).
+        language, sentence, text, distance, tokens (int), kind (own, translation or other), new
+        (bool: brings another language into the list for the first time).
 
     Raises
     ------
@@ -38,6 +38,8 @@ def neighbors_of(explorer: Explorer, language: str, sentence: str) -> pd.DataFra
         "language": codes, "sentence": ids,
         "text": [text.at[i, code] for i, code in zip(ids, codes, strict=True)],
         "distance": near["distance"].values[0, row, column],
+        "tokens": [int(explorer.tokens.sel(language=code, sentence=i))
+                   for i, code in zip(ids, codes, strict=True)],
         "kind": np.array(KINDS)[list_kinds(near)[0, row, column]],
         "new": explorer.tally.new[explorer.at, row, column, : len(index)],
     })  # fmt: skip
@@ -69,8 +71,8 @@ def tell(explorer: Explorer, language: str, sentence: str) -> str:
     brought = int(tally.count[explorer.at, row, column, s.k - 1])
     sign, verdict = ("≥", "bridge") if brought >= s.tau else ("<", "no bridge")
     return (
-        f"{brought} other languages {sign} τ = {s.tau} → {verdict}. "
-        f"{name} has {round(scores['bridge'] * n)} bridges among {n} sentences: "
+        f"{brought} other language{'s' * (brought != 1)} {sign} τ = {s.tau} → {verdict}. "
+        f"{name}: {round(scores['bridge'] * n)} of {n} sentences are bridges, "
         f"B = {scores['bridge']:.2f}. Its lists meet {round(scores['reach'] * others)} of {others} "
         f"other languages, {alone} of them in this list alone: R = {scores['reach']:.2f}. "
         f"ILO = 2BR / (B + R) = {scores['ilo']:.3f}."
@@ -128,11 +130,13 @@ def as_code(explorer: Explorer) -> str:
         lines += [f"neighbors = nearest_neighbors(acts, study.stored, {s.metric!r})"]
     if "slice" in explorer.details() or s.without:
         imports["ilo_helpers.neighbors"] = ["neighbors_within"]
-        kept = [i for i, code in enumerate(study.text) if code not in s.without]
-        part = f"languages={kept}, sentences=range({s.sentences[0] - 1}, {s.sentences[1]})"
-        size = len(kept) * (s.sentences[1] - s.sentences[0] + 1)
+        languages, sentences = s.sizes(study)
+        part = f"kept, range({s.sentences[0] - 1}, {s.sentences[1]})"
+        size = min(study.stored, languages * sentences - 1)
         lines += [
-            f"neighbors = neighbors_within(neighbors, acts, {min(study.stored, size - 1)}, {part})"
+            f"without = {list(s.without)!r}",
+            "kept = [i for i, code in enumerate(study.text) if code not in without]",
+            f"neighbors = neighbors_within(neighbors, acts, {size}, {part})",
         ]
     if not s.translations:
         imports.setdefault("ilo_helpers.neighbors", []).append("without_translations")

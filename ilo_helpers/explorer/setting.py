@@ -63,6 +63,7 @@ class Setting:
             For a layer, metric, pooling, slice or language there is not, or too few left.
         """
         text, layers = study.text, study.by_layer.index
+        self._check_kinds()
         if self.layer not in layers:
             raise ValueError(f"layer {self.layer}: there are {layers.min()} to {layers.max()}")
         for knob, there in (("metric", DISTANCES), ("pooling", study.vectors)):
@@ -74,12 +75,29 @@ class Setting:
         for code in self.without:
             if code not in text:
                 raise ValueError(f"language {code!r} is not in the corpus")
-        languages, _ = self.sizes(study)
-        if languages < 2:
-            raise ValueError(f"{len(self.without)} languages left out: at least 2 must stay")
-        k = int(np.clip(self.k, 1, self.k_max(study)))
-        return dataclasses.replace(
-            self, k=k, tau=int(np.clip(self.tau, 1, min(k, languages - 1))),
-            layer=int(self.layer), sentences=(int(first), int(last)),
+        without = tuple(code for code in text if code in self.without)  # each once, in order
+        moved = dataclasses.replace(
+            self, without=without, layer=int(self.layer), sentences=(int(first), int(last)),
             translations=bool(self.translations), offsets=bool(self.offsets),
         )  # fmt: skip
+        languages, _ = moved.sizes(study)
+        if languages < 2:
+            raise ValueError(f"{len(without)} languages left out: at least 2 must stay")
+        k = int(np.clip(self.k, 1, moved.k_max(study)))
+        tau = int(np.clip(self.tau, 1, min(k, languages - 1)))
+        return dataclasses.replace(moved, k=k, tau=tau)
+
+    def _check_kinds(self):
+        """Whole numbers, yes or no, pairs and lists: a knob of another kind is named."""
+        for knob in ("k", "tau", "layer"):
+            if not isinstance(getattr(self, knob), int | np.integer):
+                raise ValueError(f"{knob} = {getattr(self, knob)!r}: give a whole number")
+        for knob in ("translations", "offsets"):
+            if not isinstance(getattr(self, knob), bool | np.bool_):
+                raise ValueError(f"{knob} = {getattr(self, knob)!r}: give True or False")
+        pair = self.sentences
+        whole = isinstance(pair, tuple | list) and len(pair) == 2
+        if not whole or not all(isinstance(each, int | np.integer) for each in pair):
+            raise ValueError(f"sentences = {pair!r}: give the first and the last, such as (1, 20)")
+        if isinstance(self.without, str) or not isinstance(self.without, tuple | list):
+            raise ValueError(f"without = {self.without!r}: give a list of language codes")

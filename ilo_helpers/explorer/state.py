@@ -17,6 +17,7 @@ from ..neighbors import (
     neighbors_within,
     without_translations,
 )
+from ..regions.length import token_counts
 from ..regions.offsets import remove_offsets
 from ..study import Study
 from ..validity.alignment import alignment_scores
@@ -76,8 +77,12 @@ class Explorer:
         Raises
         ------
         ValueError
-            For a layer, metric, slice or language there is not, or too few left; nothing moves.
+            For a knob, layer, metric, slice or language there is not, a value of another kind, or
+            too few languages left; nothing moves.
         """
+        knobs = [field.name for field in dataclasses.fields(Setting)]
+        if unknown := [name for name in changes if name not in knobs]:
+            raise ValueError(f"no knob {unknown[0]!r}; there are {', '.join(knobs)}")
         moved = dataclasses.replace(self.setting, **changes)  # type: ignore[arg-type]
         self.setting = moved.within(self.study)
         return self.setting
@@ -164,6 +169,11 @@ class Explorer:
     def at(self) -> int:
         """Place of the layer among the lists'."""
         return self.lists.layer.values.tolist().index(self.setting.layer)
+
+    @functools.cached_property
+    def tokens(self) -> xr.DataArray:
+        """Tokens of each sentence, int (language, sentence), without special ones."""
+        return token_counts(self.study.model, self.study.text)
 
     @property
     def tally(self) -> Tally:

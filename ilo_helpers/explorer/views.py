@@ -231,12 +231,15 @@ class Exploration:
         rows = "".join(
             f'<tr><td style="color:{KIND_COLORS[row.kind]}">{row.kind}</td>'
             f"<td>{html.escape(names[row.language])}</td><td>{row.distance:.4f}</td>"
+            f"<td>{row.tokens} tokens</td>"
             f'<td dir="auto">{html.escape(row.text[:120])}</td></tr>'
             for row in near.itertuples()
         )
         text = html.escape(self.explorer.study.text.at[sentence, language])
+        tokens = int(self.explorer.tokens.sel(language=language, sentence=sentence))
         return (
-            f"<p><b>{html.escape(names[language])} {html.escape(sentence)}</b> {text}</p>"
+            f"<p><b>{html.escape(names[language])} {html.escape(sentence)}</b> "
+            f"({tokens} tokens) {text}</p>"
             f"{TABLE_LOOK}<table>{rows}</table><p class='ilo-told'>"
             f"{html.escape(reading.tell(self.explorer, language, sentence))}</p>"
         )

@@ -114,8 +114,8 @@ def reweigh_bos(
     new = weights.transpose("language", "sentence").values[..., None]
     bos = (acts.values - (1 - old) * bare.values) / old
     mean = bos.mean((1, 2), keepdims=True)
-    apart = np.linalg.norm(bos - mean, axis=-1).max() / np.linalg.norm(mean, axis=-1).min()
-    if not apart < 0.01:
+    apart = np.linalg.norm(bos - mean, axis=-1) / np.linalg.norm(mean, axis=-1)
+    if not (apart < 0.01).all():
         raise ValueError(
             "the first token is not one vector in all sentences: the model has no BOS, or these "
             "are not its means with and without it"
