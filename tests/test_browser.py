@@ -68,8 +68,10 @@ def server(folder):
         port = free.getsockname()[1]
     (folder / "config.py").write_text(SERVER.format(port=port))
     for name in ("models", "corpora"):
+        shared = Path(os.environ.get("ILO_DATA", ROOT / "data")) / name
+        shared.mkdir(parents=True, exist_ok=True)
         (folder / "data").mkdir(exist_ok=True)
-        (folder / "data" / name).symlink_to(Path(os.environ.get("ILO_DATA", ROOT / "data")) / name)
+        (folder / "data" / name).symlink_to(shared)
     settings = {"JUPYTERLAB_GALATA_ROOT_DIR": folder, "ILO_DATA": folder / "data",
                 "ILO_FIGURES": folder / "figures", "HF_HUB_OFFLINE": "1"}  # fmt: skip
     environment = {k: v for k, v in os.environ.items() if k != "ILO_STATIC"}
