@@ -13,6 +13,7 @@ from ilo_helpers.regions.confounds import (
     csls_neighbors,
     mutual_neighbors,
     neighbors_of_like_length,
+    wide_enough,
 )
 from ilo_helpers.regions.length import (
     reweigh_bos,
@@ -124,6 +125,17 @@ def test_too_few_of_like_length_is_an_error_with_the_name(acts, tokens):
     acts[1, 3, 2, 0] = np.nan
     with pytest.raises(ValueError, match="layer 1, language l3, sentence 2: .* not finite"):
         neighbors_of_like_length(acts, tokens, 3, "euclidean", 100)
+
+
+def test_the_ratio_is_as_wide_as_it_must_be(acts, tokens):
+    assert wide_enough(tokens, 3) == 1.5
+    lone = tokens.copy(data=np.where(np.arange(SENTENCES) == 0, 100, tokens))
+    lone[1:, 0] = 10
+    ratio = wide_enough(lone, 3)
+    assert ratio == 100 / np.sort(lone.values.ravel())[-4]  # the third longest beside it
+    neighbors_of_like_length(acts, lone, 3, ratio=ratio)
+    with pytest.raises(ValueError, match="2 others are of like length"):
+        neighbors_of_like_length(acts, lone, 3, ratio=0.999 * ratio)
 
 
 def test_what_is_left_has_nothing_to_do_with_length(acts, tokens):

@@ -49,6 +49,26 @@ def neighbors_of_like_length(
     return _lists(acts, k, metric, f"like length, ratio {ratio:g}", allowed)
 
 
+def wide_enough(tokens: xr.DataArray, k: int, least: float = 1.5) -> float:
+    """The least ratio of lengths, from ``least`` on, at which all have k of like length.
+
+    Parameters
+    ----------
+    tokens : xarray.DataArray
+        int (language, sentence).
+    k : int
+    least : float
+
+    Returns
+    -------
+    float
+        ``least`` but for small corpora.
+    """
+    counts = tokens.values.ravel().astype(float)
+    ratios = np.maximum.outer(counts, counts) / np.minimum.outer(counts, counts)
+    return max(least, float(np.sort(ratios, axis=1)[:, k].max()))  # the first is its own
+
+
 def csls_neighbors(acts: xr.DataArray, k: int, r: int = 10) -> xr.Dataset:
     """The k nearest of every sentence by CSLS, under which hubs win less often; in float64.
 
