@@ -7,6 +7,7 @@ This is the one place that counts languages in lists: :func:`new_languages` serv
 bootstrap and jackknife, the permutation test, and the hubs.
 """
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,6 +94,15 @@ class Tally:
         reach = (self.first < k).sum(axis=2) / (self.met.shape[1] - 1)
         return {"bridge": bridge, "reach": reach, "ilo": hmean([bridge, reach])}
 
+    @functools.cached_property
+    def _meetings(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each first meeting in a list: place, list, and layer and pair of languages."""
+        layer, own, sentence, place = np.nonzero(self.new)
+        layers, languages, sentences = self.met.shape[:3]
+        row = np.ravel_multi_index((layer, own, sentence), (layers, languages, sentences))
+        pair = (layer * languages + own) * languages + self.met[layer, own, sentence, place]
+        return place, row, pair
+
     def without_each(self, k: int, tau: int) -> dict[str, np.ndarray]:
         """The same without each sentence in turn, in all languages: (sentence, layer, language).
 
@@ -101,11 +111,10 @@ class Tally:
         languages, sentences = self.met.shape[1:3]
         bridging = self.count[..., k - 1] >= tau
         bridge = (bridging.sum(axis=2, keepdims=True) - bridging) / (sentences - 1)
-        own, lost = np.arange(languages)[:, None, None], []
-        for met, new in zip(self.met[..., :k], self.new[..., :k], strict=True):  # layers
-            pair = own * languages + met
-            lists = np.bincount(pair[new], minlength=languages**2)  # in which a pair meets
-            lost.append((new & (lists[pair] == 1)).sum(axis=-1))
+        place, row, pair = self._meetings
+        row, pair = row[place < k], pair[place < k]
+        alone = np.bincount(pair, minlength=1)[pair] == 1  # the only list in which a pair meets
+        lost = np.bincount(row[alone], minlength=bridging.size).reshape(bridging.shape)
         reach = ((self.first < k).sum(axis=2)[..., None] - lost) / (languages - 1)
         parts = {"bridge": np.moveaxis(bridge, 2, 0), "reach": np.moveaxis(reach, 2, 0)}
         return parts | {"ilo": hmean([*parts.values()])}

@@ -12,8 +12,9 @@ from ..ilo import Tally, tally_lists
 from ..keep.captions import Caption
 from ..keep.stores import kept_table, what_decides
 from ..neighbors import (
+    KINDS,
+    list_kinds,
     nearest_neighbors,
-    neighbor_kinds,
     neighbors_within,
     without_translations,
 )
@@ -54,6 +55,10 @@ class Explorer:
         self._left_out = functools.lru_cache(4)(
             lambda pool, k, tau: self._tally(pool).without_each(k, tau)
         )
+        self._translations = functools.lru_cache(8)(  # share of them, (layer, place in the list)
+            lambda pool: (list_kinds(self._lists(pool)) == KINDS.index("translation"))
+            .mean(axis=(1, 2))
+        )  # fmt: skip
         self._curves = functools.lru_cache(8)(self._curves_of)
         self._surface = functools.lru_cache(8)(self._score_surface)
         self._vectors = functools.lru_cache(2)(
@@ -141,8 +146,7 @@ class Explorer:
         left_out = self._left_out(setting.pool, setting.k, setting.tau)["ilo"].mean(axis=2)
         means["low"], means["high"] = jackknife_interval(means["ilo"], left_out)
         table = pd.DataFrame(means, pd.Index(near.layer.values, name="layer"))
-        kinds = neighbor_kinds(near, setting.k).groupby("layer")
-        table["translation"] = kinds["translation"].mean()
+        table["translation"] = self._translations(setting.pool)[:, : setting.k].mean(axis=1)
         languages, sentences = setting.sizes(self.study)
         table["chance"] = expected_scores(
             sentences, languages, setting.k, setting.tau, setting.translations

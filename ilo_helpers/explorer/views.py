@@ -17,8 +17,9 @@ from .scatter import PlainMap, WebGLMap
 from .state import Explorer
 
 #: What the map may be coloured by, and the column of the language table it is.
+BRIDGES = "bridge or not"
 HUES = {"family": "family", "language": "name", "script": "script", "resources": "resource_band",
-        "bridge or not": "bridge"}  # fmt: skip
+        BRIDGES: "bridge"}  # fmt: skip
 TABLE_LOOK = (
     "<style>.ilo-near :is(td, th) {padding: 1px 10px 1px 0; text-align: left; vertical-align: top;"
     " line-height: 1.35}</style>"
@@ -151,6 +152,7 @@ class Exploration:
         self._refresh()
 
     _quiet = False
+    _drawn: tuple | None = None  # what decides the map as it is
 
     def _refresh(self):
         """Show the setting in every view, the controls included."""
@@ -165,7 +167,11 @@ class Exploration:
         curves = explorer.curves()
         self.curves.refresh(self.lit)
         self.grid.refresh()
-        self.map.draw(*self._points())
+        shown = s.pool, s.k, s.tau
+        drawn = self.method, s.metric, s.pooling, s.layer, self.hue, self.hue == BRIDGES and shown
+        if drawn != self._drawn:  # of thousands of points, only where they change
+            self._drawn = drawn
+            self.map.draw(*self._points())
         self._show_chosen()
         at = curves.loc[s.layer]
         self.status.value = (
@@ -188,7 +194,7 @@ class Exploration:
         s, study = self.explorer.setting, self.explorer.study
         points = self._maps(self.method, s.metric, s.pooling)[s.layer].copy()
         cells = zip(points["language"], points["sentence"], strict=True)
-        if self.hue == "bridge or not":
+        if self.hue == BRIDGES:
             bridging = self.explorer.bridging()
             told = ["bridge" if cell in bridging else "no bridge" for cell in cells]
             return points.assign(group=told), BRIDGE_COLORS
