@@ -9,7 +9,7 @@ import pandas as pd
 
 from .keep.digest import digest
 from .languages import check_code
-from .sources import flores, udhr  # noqa: F401  (they enter themselves among the corpora)
+from .sources import flores, sib200, udhr  # noqa: F401  (they enter themselves among the corpora)
 from .sources.files import read_path
 from .sources.texts import CORPORA
 
@@ -31,16 +31,18 @@ def load_corpus(
         ``"flores200"``: the directory named by ``$FLORES_DIR``, otherwise the hub's
         ``facebook/flores``; both that name and ``"openlanguagedata/flores_plus"`` (gated) can
         be given in full.
+        ``"sib200"``: the hub's ``Davlan/sib200``, or a folder in its layout,
+        ``<root>/<code>/{train,dev,test}.tsv``.
         A folder in FLORES' official layout (``<root>/<split>/<code>.<split>``); a folder of
         parallel text files, ``<code>.txt``, where line i is sentence i; or a wide ``.tsv`` (no
-        quoting), ``.csv`` or ``.parquet`` with a column a language and, if there is one, a
-        column ``sentence`` or ``id`` of ids.
+        quoting), ``.csv`` or ``.parquet`` with a column a language and, if there are any, a
+        column ``sentence`` or ``id`` of ids and one ``document``.
     languages : list of str, optional
         FLORES codes. Default: the paper's 31 for UDHR and FLORES, all there are for your own.
     sentences : int or list of str, optional
         The first so many sentences, or the ids wanted. Default: all.
     split : str, optional
-        FLORES only; default ``"dev"``, the paper's.
+        Of FLORES, default ``"dev"``, the paper's; of SIB-200, default all of them.
     normalize_whitespace : bool
         Strip each sentence and collapse runs of white space to one space. FLORES lines carry
         stray trailing spaces, unevenly by language, which would become tokens.
@@ -50,14 +52,16 @@ def load_corpus(
     pandas.DataFrame
         Index ``sentence`` (str: ``"A1.1"``, the corpus's ids, or line numbers from 1), columns
         FLORES codes in the paper's order. ``attrs``: name, source, licence, note, whitespace,
-        fingerprint (hash of codes, ids and text), all str, and scripts (dict: script by code, where
-        it is not the one that the code names).
+        fingerprint (hash of codes, ids and text), all str, scripts (dict: script by code, where
+        it is not the one that the code names) and documents (dict: document by id, of every
+        sentence; empty where they are not known), for :func:`sentence_documents`.
 
     Raises
     ------
     ValueError
         For an unknown or missing language, unequal line counts, an empty cell, bytes that are
-        not UTF-8, a repeated id, fewer than two languages: what, where and what to do.
+        not UTF-8, a repeated id, not one document a sentence, fewer than two languages: what,
+        where and what to do.
     """
     name = str(name_or_path)
     if isinstance(languages, str):
@@ -72,6 +76,7 @@ def load_corpus(
         corpus = corpus.apply(lambda column: column.str.split().str.join(" "))
         whitespace = "stripped and collapsed"
     _check_cells(found.name, corpus)
+    documents = _documents(found, corpus)
     whole = len(corpus)
     corpus = _pick_sentences(found.name, corpus, sentences)
     name = found.name
@@ -82,6 +87,7 @@ def load_corpus(
     corpus.attrs = {
         "name": name, "source": found.source, "licence": found.licence, "note": found.note,
         "whitespace": whitespace, "fingerprint": fingerprint(corpus), "scripts": found.scripts,
+        "documents": documents,
     }  # fmt: skip
     return corpus
 
@@ -97,6 +103,21 @@ def duplicate_sentences(corpus: pd.DataFrame) -> pd.DataFrame:
     """
     cells = corpus.stack().rename_axis(["sentence", "language"]).rename("text").reset_index()
     return cells[cells["text"].duplicated(keep=False)].sort_values("text", ignore_index=True)
+
+
+def sentence_documents(corpus: pd.DataFrame) -> pd.Series:
+    """The document that each sentence is from: what intervals should leave out as a whole.
+
+    UDHR: the article; FLORES: the web page, where the copy at hand names it.
+
+    Returns
+    -------
+    pandas.Series
+        str, by sentence. Where documents are not known, each sentence is one of its own.
+    """
+    known = corpus.attrs.get("documents", {})
+    documents = [known.get(sentence, sentence) for sentence in corpus.index]
+    return pd.Series(documents, corpus.index, dtype=str, name="document")
 
 
 def fingerprint(corpus: pd.DataFrame) -> str:
@@ -147,6 +168,18 @@ def _as_table(text):
         rows = [i + 1 for i, value in enumerate(index) if value == twice]
         raise ValueError(f"corpus {name!r}: id {twice!r} stands in rows {rows}; ids must differ")
     return pd.DataFrame(columns, index=index.rename("sentence"), dtype=str)
+
+
+def _documents(text, corpus):
+    """Document by sentence; empty where the source does not know them."""
+    if text.documents is None:
+        return {}
+    if len(text.documents) != len(corpus):
+        raise ValueError(
+            f"corpus {text.name!r}: {len(text.documents)} documents named for {len(corpus)} "
+            "sentences; there must be one for each"
+        )
+    return dict(zip(corpus.index, text.documents, strict=True))
 
 
 def _check_cells(name, corpus):

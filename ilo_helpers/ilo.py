@@ -103,21 +103,76 @@ class Tally:
         pair = (layer * languages + own) * languages + self.met[layer, own, sentence, place]
         return place, row, pair
 
-    def without_each(self, k: int, tau: int) -> dict[str, np.ndarray]:
-        """The same without each sentence in turn, in all languages: (sentence, layer, language).
+    def without_each(
+        self, k: int, tau: int, blocks: Sequence | None = None
+    ) -> dict[str, np.ndarray]:
+        """The same without each block of sentences in turn, in all languages.
 
-        A language loses from its reach what no sentence but the one left out meets.
+        A language loses from its reach what no sentence outside the block meets.
+
+        Parameters
+        ----------
+        k, tau : int
+        blocks : sequence, optional
+            (sentence,): a label, such as a document, for each; default: each sentence by itself.
+
+        Returns
+        -------
+        dict of numpy.ndarray
+            (block, layer, language); blocks in the order they come.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many labels as sentences, or all are one block.
         """
-        languages, sentences = self.met.shape[1:3]
+        layers, languages, sentences = self.met.shape[:3]
+        blocks = number_blocks(range(sentences) if blocks is None else blocks, sentences)
+        sizes = np.bincount(blocks)
         bridging = self.count[..., k - 1] >= tau
-        bridge = (bridging.sum(axis=2, keepdims=True) - bridging) / (sentences - 1)
+        cell = np.arange(layers * languages)[:, None] * len(sizes) + blocks  # of each list
+        inside = np.bincount(cell[bridging.reshape(cell.shape)], minlength=cell.max() + 1)
+        inside = inside.reshape(layers, languages, -1)
+        bridge = (bridging.sum(axis=2, keepdims=True) - inside) / (sentences - sizes)
         place, row, pair = self._meetings
-        row, pair = row[place < k], pair[place < k]
-        alone = np.bincount(pair, minlength=1)[pair] == 1  # the only list in which a pair meets
-        lost = np.bincount(row[alone], minlength=bridging.size).reshape(bridging.shape)
+        meets = np.zeros((layers * languages**2, len(sizes)), bool)  # a pair of languages in it
+        meets[pair[place < k], blocks[row[place < k] % sentences]] = True
+        lost = meets & (meets.sum(axis=1, keepdims=True) == 1)  # the only block in which it does
+        lost = lost.reshape(layers, languages, languages, -1).sum(axis=2)
         reach = ((self.first < k).sum(axis=2)[..., None] - lost) / (languages - 1)
         parts = {"bridge": np.moveaxis(bridge, 2, 0), "reach": np.moveaxis(reach, 2, 0)}
         return parts | {"ilo": hmean([*parts.values()])}
+
+
+def number_blocks(blocks: Sequence, sentences: int) -> np.ndarray:
+    """Number of each sentence's block, from 0, in the order they come.
+
+    Parameters
+    ----------
+    blocks : sequence
+        A label for each sentence.
+    sentences : int
+        How many there must be.
+
+    Returns
+    -------
+    numpy.ndarray
+        int (sentence,).
+
+    Raises
+    ------
+    ValueError
+        If there are not as many labels as sentences, or all are one block.
+    """
+    numbers, labels = pd.factorize(np.asarray(blocks))
+    if len(numbers) != sentences:
+        raise ValueError(f"blocks has {len(numbers)} labels for {sentences} sentences")
+    if len(labels) < 2:
+        raise ValueError(
+            f"all {sentences} sentences are one block, {str(labels[0])!r}: without it nothing is "
+            "left; leave blocks out"
+        )
+    return numbers
 
 
 def tally_lists(neighbors: xr.Dataset) -> Tally:

@@ -39,6 +39,15 @@ def mean_without_first(mask: "torch.Tensor", special: "torch.Tensor") -> "torch.
     return mean_of_all(kept, special)
 
 
+@POOLINGS.add("mean_by_position")
+def mean_by_position(mask: "torch.Tensor", special: "torch.Tensor") -> "torch.Tensor":
+    """Mean weighted by position, 1 for the first token, 2 for the second (MEXA's).
+
+    In a decoder later tokens have seen more (Muennighoff 2022, SGPT; Kargaran et al. 2024).
+    """
+    return mean_of_all(mask * mask.cumsum(1), special)
+
+
 @POOLINGS.add("last")
 def last_token(mask: "torch.Tensor", _special: "torch.Tensor") -> "torch.Tensor":
     """The last token."""

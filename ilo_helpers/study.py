@@ -132,6 +132,12 @@ class Study:
         """Activations by pooling, of one pass: ``"mean"``, :attr:`bare` and :attr:`pooling`."""
         return extract_activations(self.model, self.text, sorted({"mean", self.bare, self.pooling}))
 
+    def vectors_of(self, pooling: str) -> xr.DataArray:
+        """Activations of any pooling; one that is not among :attr:`vectors` takes a pass more."""
+        if pooling in self.vectors:
+            return self.vectors[pooling]
+        return extract_activations(self.model, self.text, pooling)
+
     @property
     def acts(self) -> xr.DataArray:
         """Activations, (layer, language, sentence, hidden), float32."""

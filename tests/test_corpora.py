@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from conftest import CORPUS
 
-from ilo_helpers.corpora import duplicate_sentences, load_corpus
+from ilo_helpers.corpora import duplicate_sentences, load_corpus, sentence_documents
 from ilo_helpers.languages import language_table
 from ilo_helpers.sources import udhr as source
 from ilo_helpers.sources.texts import CORPORA, Text
@@ -30,6 +30,24 @@ def test_udhr_has_49_paragraphs_in_31_languages(udhr):
     assert udhr.loc["A3.1", "eng_Latn"].startswith("Everyone has the right to life, liberty")
     assert udhr.loc["A15.1", "deu_Latn"] == "Jeder hat das Recht auf eine Staatsangehörigkeit."
     assert udhr.attrs["name"] == "udhr" and "simplified" in udhr.attrs["note"]
+
+
+@pytest.mark.real
+def test_every_declaration_of_the_package():
+    found = source.read_declarations()
+    assert len(found) == 532
+    assert found["eng"][0].startswith("Whereas recognition of the inherent dignity")
+    assert "Jeder hat das Recht auf eine Staatsangehörigkeit." in found["deu_1996"]
+    assert min(map(len, found.values())) > 0 and all(map(str.strip, found["tha"]))
+
+
+@pytest.mark.real
+def test_udhr_s_documents_are_its_articles(udhr):
+    documents = sentence_documents(udhr)
+    assert documents["A21.3"] == "A21" and documents.index.equals(udhr.index)
+    assert documents.nunique() == udhr.index.str.split(".").str[0].nunique() > 25
+    part = sentence_documents(load_corpus("udhr", sentences=["A2.2", "A2.1", "A3.1"]))
+    assert part.tolist() == ["A2", "A2", "A3"]
 
 
 @pytest.mark.real
@@ -84,20 +102,45 @@ def test_official_flores_layout_by_path_and_by_variable(tmp_path, monkeypatch):
         load_corpus(root, languages=["eng_Latn", "kor_Hang"])
 
 
+def test_documents_of_flores_are_the_web_pages_where_the_copy_names_them(tmp_path):
+    root = tmp_path / "flores"
+    write(root / "dev", {f"{code}.dev": "one\ntwo\nthree\n" for code in ("eng_Latn", "deu_Latn")})
+    corpus = load_corpus(root, languages=["eng_Latn", "deu_Latn"])
+    assert sentence_documents(corpus).tolist() == ["1", "2", "3"]  # each one of its own
+    lines = ["URL\tdomain\ttopic", "a.org\tnews\tx", 'a.org\tnews\t"x', "b.org\tnews\tx"]
+    write(root, {"metadata_dev.tsv": "\n".join(lines) + "\n"})
+    again = load_corpus(root, languages=["eng_Latn", "deu_Latn"])
+    assert sentence_documents(again).to_dict() == {"1": "a.org", "2": "a.org", "3": "b.org"}
+    assert again.attrs["fingerprint"] == corpus.attrs["fingerprint"]  # nothing stored is lost
+    assert sentence_documents(again.iloc[1:]).tolist() == ["a.org", "b.org"]
+    write(root, {"metadata_dev.tsv": "\n".join(lines[:-1]) + "\n"})
+    with pytest.raises(ValueError, match="2 documents named for 3 sentences"):
+        load_corpus(root, languages=["eng_Latn", "deu_Latn"])
+
+
+def test_a_table_may_name_its_documents(tmp_path):
+    table = pd.DataFrame({"id": ["x", "y"], "document": ["d", "d"], "eng_Latn": ["one", "two"],
+                          "deu_Latn": ["eins", "zwei"]})  # fmt: skip
+    table.to_csv(tmp_path / "made.csv", index=False)
+    corpus = load_corpus(tmp_path / "made.csv")
+    assert list(corpus.columns) == ["eng_Latn", "deu_Latn"]
+    assert sentence_documents(corpus).to_dict() == {"x": "d", "y": "d"}
+
+
 @pytest.mark.parametrize(
-    ("repository", "column", "codes"),
+    ("repository", "column", "page", "codes"),
     [
-        ("facebook/flores", "sentence", ["eng_Latn", "zho_Hans"]),
-        ("openlanguagedata/flores_plus", "text", ["eng_Latn", "cmn_Hans"]),
+        ("facebook/flores", "sentence", "URL", ["eng_Latn", "zho_Hans"]),
+        ("openlanguagedata/flores_plus", "text", "url", ["eng_Latn", "cmn_Hans"]),
     ],
 )
-def test_hub_layout(repository, column, codes, tmp_path, monkeypatch):
+def test_hub_layout(repository, column, page, codes, tmp_path, monkeypatch):
     folder, configs = tmp_path / repository, []
     for code in codes:
         (folder / code).mkdir(parents=True)
-        pd.DataFrame({"id": [1, 2], column: [f"{code} 1", f"{code} 2"]}).to_parquet(
-            folder / code / "dev.parquet"
-        )
+        pd.DataFrame(
+            {"id": [1, 2], column: [f"{code} 1", f"{code} 2"], page: ["a.org", "b.org"]}
+        ).to_parquet(folder / code / "dev.parquet")
         configs.append(f"- config_name: {code}\n  data_files:\n  - split: dev\n"
                        f"    path: {code}/dev.parquet\n")  # fmt: skip
     (folder / "README.md").write_text("---\nconfigs:\n" + "".join(configs) + "---\n")
@@ -106,6 +149,7 @@ def test_hub_layout(repository, column, codes, tmp_path, monkeypatch):
     corpus = load_corpus(repository, languages=["eng_Latn", "zho_Hans"])
     assert corpus.loc["2"].tolist() == [f"{codes[0]} 2", f"{codes[1]} 2"]
     assert list(corpus.columns) == ["eng_Latn", "zho_Hans"]
+    assert sentence_documents(corpus).tolist() == ["a.org", "b.org"]
 
 
 def test_gated_repository_says_how_to_log_in(monkeypatch):

@@ -5,7 +5,14 @@ import xarray as xr
 
 from ilo_helpers import load_model
 from ilo_helpers._knn import knn
-from ilo_helpers.vocabulary.compare import canonical_correlations, shared_neighbors, shared_rows
+from ilo_helpers.vocabulary.compare import (
+    canonical_correlations,
+    permuted_within,
+    quantised,
+    shared_neighbors,
+    shared_rows,
+    split_half_correlations,
+)
 from ilo_helpers.vocabulary.geometry import (
     by_frequency,
     category_diversity,
@@ -49,7 +56,8 @@ def test_separability_of_planted_labels():
     labels = np.repeat(["apart", "mixed", "alike"], 300)
     rows[:300, 0] += 5
     found = separability(rows, labels, minimum=100, most=200).set_index("label")
-    assert found.loc["apart", "accuracy"] == 1 and found.index[0] == "apart"
+    assert found.loc["apart", ["accuracy", "low", "high"]].tolist() == [1, 1, 1]
+    assert found.index[0] == "apart" and (found["low"] < found["accuracy"])[1:].all()
     assert found[["tokens", "used"]].drop_duplicates().to_numpy().tolist() == [[300, 200]]
     alike = separability(rows[300:], labels[300:], minimum=100)
     assert (alike["accuracy"] - 0.5).abs().max() < 0.1  # 600 rows: sd of guessing is 0.02
@@ -154,6 +162,44 @@ def test_canonical_correlations_in_closed_form():
     assert len(canonical_correlations(a, turned[:, :2])) == 2
     with pytest.raises(ValueError, match="need the same rows"):
         canonical_correlations(a, rest[:40])
+
+
+def test_canonical_correlations_on_tokens_left_out():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(600, 5)) @ rng.normal(size=(5, 5))
+    mixed = a @ rng.normal(size=(5, 5))
+    np.testing.assert_allclose(split_half_correlations(a, mixed), 1, atol=1e-9)
+    # of unrelated tables the fitted cosines are high, those on the other half are none
+    noise = rng.normal(size=(600, 200)), rng.normal(size=(600, 100))
+    fitted, left = canonical_correlations(*noise)[0], split_half_correlations(*noise)
+    assert fitted > 0.8 and len(left) == 100
+    assert abs(left[0]) < 0.2 and abs(left.mean()) < 0.03  # sd of one 0.04, of their mean 0.004
+    # one common direction, of correlation 0.8: the best linear reading of either finds it
+    common = rng.normal(size=20_000)
+    one, two = rng.normal(size=(2, 20_000, 4))
+    one[:, 1], two[:, 2] = common, 0.8 * common + 0.6 * two[:, 2]
+    turns = rng.normal(size=(2, 4, 4))
+    found = split_half_correlations(one @ turns[0], two @ turns[1])
+    assert found[0] == pytest.approx(0.8, abs=0.01) and abs(found[1:]).max() < 0.05
+
+
+def test_quantised_rows_are_within_half_a_step():
+    rows = np.random.default_rng(0).normal(size=(50, 30)).astype(np.float32)
+    for bits, steps in ((8, 127), (4, 7)):
+        found = quantised(rows, bits)
+        step = np.abs(rows).max(axis=1, keepdims=True) / steps
+        assert found.dtype == np.float32
+        assert (np.abs(found - rows) <= step / 2 + 1e-6).all()
+        np.testing.assert_allclose(found / step, np.round(found / step), atol=1e-4)
+    np.testing.assert_allclose(quantised(np.array([[1.0, -0.4, 0.2]]), 2), [[1, 0, 0]])
+
+
+def test_a_permutation_within_labels():
+    labels = np.array([*"aabbb"] * 20)
+    order = permuted_within(labels, seed=1)
+    assert sorted(order) == list(range(100)) and (labels[order] == labels).all()
+    assert (order != np.arange(100)).mean() > 0.9
+    assert not (order == permuted_within(labels, seed=2)).all()
 
 
 def test_neighbours_of_some_rows_are_those_of_all():

@@ -5,6 +5,7 @@ from conftest import world
 from scipy.stats import norm, spearmanr
 
 from ilo_helpers import ilo_scores, nearest_neighbors
+from ilo_helpers.ilo import bridges
 from ilo_helpers.validity.intervals import (
     bootstrap_scores,
     change_by_layer,
@@ -60,6 +61,76 @@ def test_jackknife_of_a_mean_is_its_standard_error():
     low, high = jackknife_interval(values.mean(), without)
     half = norm.ppf(0.975) * values.std(ddof=1) / np.sqrt(30)  # textbook
     np.testing.assert_allclose([low, high], [values.mean() - half, values.mean() + half])
+
+
+def test_without_a_block_is_scoring_all_but_its_sentences(neighbors):
+    # blocks of 1 to 9 sentences, not side by side
+    blocks = np.array(list("abbcccccdddddddddabbeefgd"))
+    left_out = leave_one_out_scores(neighbors, k=4, tau=2, blocks=blocks)
+    for number, block in enumerate("abcdefg"):
+        for layer, language in np.ndindex(2, 5):
+            rest = neighbors["index"].values[layer, language, blocks != block, :4] // 25
+            others = [set(row) - {language} for row in rest.tolist()]
+            b, r = np.mean([len(each) >= 2 for each in others]), len(set().union(*others)) / 4
+            got = [left_out[name][number, layer, language] for name in ("bridge", "reach", "ilo")]
+            np.testing.assert_allclose(got, [b, r, 2 * b * r / (b + r)], rtol=1e-12)
+    with pytest.raises(ValueError, match="blocks has 24 labels for 25 sentences"):
+        leave_one_out_scores(neighbors, blocks=blocks[1:])
+    with pytest.raises(ValueError, match="all 25 sentences are one block, 'x'.*leave blocks out"):
+        leave_one_out_scores(neighbors, blocks=["x"] * 25)
+
+
+def test_blocks_of_one_sentence_are_the_sentences_to_the_last_bit(neighbors):
+    names = [f"s{i}" for i in range(25)]
+    one, other = (leave_one_out_scores(neighbors, blocks=each) for each in (None, names))
+    for score in one:
+        np.testing.assert_array_equal(one[score], other[score])
+        value = ilo_scores(neighbors)[score].to_numpy().reshape(2, 5)
+        ends = (jackknife_interval(value, one[score], each) for each in (None, names))
+        np.testing.assert_array_equal(*ends)
+    after = neighbors.assign(index=(neighbors["index"].dims, neighbors["index"].values[::-1]))
+    changes = [change_by_layer(neighbors, after, blocks=each) for each in (None, names)]
+    pd.testing.assert_frame_equal(*changes, check_exact=True)
+    # bridge is a mean over sentences: without one it is (sum − own) / 24, whatever counted it
+    bridge = bridges(neighbors).values
+    np.testing.assert_array_equal(
+        one["bridge"], np.moveaxis((bridge.sum(2, keepdims=True) - bridge) / 24, 2, 0)
+    )
+
+
+def test_jackknife_of_unequal_blocks_is_busing_s_formula():
+    rng = np.random.default_rng(0)
+    sizes = np.array([1, 4, 2, 7, 3])
+    blocks = np.repeat(list("vwxyz"), sizes)
+    values = rng.normal(size=17)
+    without = np.array([values[blocks != block].mean() for block in "vwxyz"])
+    low, high = jackknife_interval(values.mean(), without, blocks)
+    # Busing et al. 1999, equation 4, written out
+    h, theta = 17 / sizes, values.mean()
+    centre = 5 * theta - np.sum((1 - sizes / 17) * without)
+    terms = [(h[j] * theta - (h[j] - 1) * without[j] - centre) ** 2 / (h[j] - 1) for j in range(5)]
+    half = norm.ppf(0.975) * np.sqrt(np.mean(terms))
+    np.testing.assert_allclose([low, high], [theta - half, theta + half], rtol=1e-12)
+    # a mean has pseudo-values that are the blocks' means
+    means = np.array([values[blocks == block].mean() for block in "vwxyz"])
+    half = norm.ppf(0.975) * np.sqrt(np.mean((means - theta) ** 2 / (h - 1)))
+    np.testing.assert_allclose(high - theta, half, rtol=1e-12)
+    with pytest.raises(ValueError, match="5 blocks, but 4 scores without one"):
+        jackknife_interval(0.0, without[1:], blocks)
+
+
+def test_jackknife_of_unequal_blocks_has_the_right_variance_on_the_average():
+    # means of independent numbers, in blocks of 1, 5 and 2: the variance is 1/80
+    sizes = np.tile([1, 5, 2], 10)
+    blocks = np.repeat(np.arange(30), sizes)
+    found = []
+    for seed in range(400):
+        values = np.random.default_rng(seed).normal(size=80)
+        sums = np.bincount(blocks, values)
+        low, high = jackknife_interval(values.mean(), (values.sum() - sums) / (80 - sizes), blocks)
+        found.append(((high - low) / 2 / norm.ppf(0.975)) ** 2)
+    # 29 degrees of freedom or fewer: 400 draws leave 2 in a hundred
+    assert np.mean(found) == pytest.approx(1 / 80, rel=0.06)
 
 
 def test_interval_and_no_change(neighbors):

@@ -51,10 +51,18 @@ POINTS = POINTS.rename(columns={"ilo": "x", "bridge": "y"}).join(KNOWN[["family"
 TOKENS = made(model=["m1", "m2"], token=range(6)).rename(columns={"ilo": "x", "bridge": "y"})
 TOKENS["category"] = ["LATIN", "CYRILLIC", "THAI"] * 4
 LABELS = pd.DataFrame({"label": ["A", "B", "A", "B"], "model": ["m1", "m1", "m2", "m2"],
-                       "accuracy": [0.9, 0.6, 0.7, 0.8], "sd": [0.1, 0.2, 0.05, 0.1]})  # fmt: skip
+                       "accuracy": [0.9, 0.6, 0.7, 0.8], "low": [0.8, 0.4, 0.5, 0.75],
+                       "high": [1, 0.7, 0.75, 1]})  # fmt: skip
+COMPOSITION = pd.DataFrame({
+    "model": ["m1"] * 4 + ["m2"] * 2, "source": ["LATIN", "CJK", "CJK", "CJK", "LATIN", "CJK"],
+    "neighbor": ["LATIN", "CJK", "THAI", "N", "CJK", "CJK"], "mean_count": [50.0, 30, 15, 5, 2, 50],
+})  # fmt: skip
+DOSES = pd.DataFrame({"arm": ["p", "p", "q", "q", "q"], "steps": [0, 100, 0, 100, 100],
+                      "found": [0.1, 0.5, 0.1, 0.2, 0.4], "loss": [3.0, 9, 3, 8, 8]})  # fmt: skip
 COUNTS = pd.DataFrame({"model": ["m1"] * 4 + ["m2"] * 2, "categories": [1, 1, 2, 4, 3, 3]})
 DECILES = pd.DataFrame({"model": ["m1", "m1", "m2", "m2"], "part": [1, 2, 1, 2],
-                        "mean": [5.0, 4, 3, 2], "sd": [1.0, 0.5, 0.25, 2]})  # fmt: skip
+                        "mean": [5.0, 4, 3, 2], "sd": [1.0, 0.5, 0.25, 2],
+                        "ranking": "R"})  # fmt: skip
 KINDS = made(run=["before", "full", "frozen"], language=CODES)
 KINDS = KINDS.assign(low=KINDS["ilo"] * 0.5, high=KINDS["ilo"] * 1.5)
 CHANGES = made(run=["full", "frozen"], group=["all", "low", "high"], layer=range(2))
@@ -111,6 +119,9 @@ DRAWN = {
     "bars_by_setting": lambda: plots.bars_by_setting(
         SETTINGS, {"count": "c", "most": "m"}, "layer", "way", "T"
     ),
+    "by_dose": lambda: plots.by_dose(
+        DOSES, {"found": "F", "loss": "L"}, {"found": {"chance": 0.05, "e5": 0.6}}, "T"
+    ),
     "changes_by_layer": lambda: plots.changes_by_layer(CHANGES, "T"),
     "confounds_by_layer": lambda: plots.confounds_by_layer(CONFOUNDS, "T"),
     "diversity_by_frequency": lambda: plots.diversity_by_frequency(DECILES, "y", "T"),
@@ -129,6 +140,7 @@ DRAWN = {
     "lines_by_layer": lambda: plots.lines_by_layer({"one": PARTS}, "T"),
     "maps_and_quality": lambda: plots.maps_and_quality(POINTS[POINTS["layer"] == 0], QUALITY, "T"),
     "models_by_depth": lambda: plots.models_by_depth(made(model=["m1", "m2"], **LAYERS), "T"),
+    "neighbor_shares": lambda: plots.neighbor_shares(COMPOSITION, "T"),
     "panels_by_layer": lambda: plots.panels_by_layer(SCORES, {"ilo": "I"}, "T", "layer", log=True),
     "rates_between_languages": lambda: plots.rates_between_languages(RATIO, KNOWN, "T"),
     "region_maps": lambda: plots.region_maps(REGIONS, "T"),
@@ -601,14 +613,17 @@ def test_labels_are_in_the_order_of_their_best_accuracy():
     fig = plots.accuracy_by_label(LABELS, "T")
     (ax,) = fig.axes
     assert names(ax.yaxis) == ["B", "A"]  # 0.8 and 0.9
-    for drawn, model, color in zip(ax.containers, ("m1", "m2"), plots.MODEL_COLORS, strict=False):
+    drawn = lines(ax)
+    for place, model in enumerate(("m1", "m2")):
         part = LABELS[LABELS["model"] == model]
-        line, _, (spread,) = drawn.lines
-        assert line.get_xdata().tolist() == part["accuracy"].tolist()
-        assert line.get_ydata().tolist() == [1, 0] and line.get_color() == color
-        ends = np.array(spread.get_segments())[:, :, 0]
-        np.testing.assert_allclose(ends.T, [part["accuracy"] - part["sd"],
-                                            part["accuracy"] + part["sd"]])  # fmt: skip
+        x, y, color = drawn[model]
+        assert (x, color) == (part["accuracy"].tolist(), plots.MODEL_COLORS[place])
+        np.testing.assert_allclose(
+            y, [1 + [0.18, -0.18][place], [0.18, -0.18][place]]
+        )  # side by side
+        ends = np.array(ax.collections[place].get_segments())
+        np.testing.assert_allclose(ends[:, :, 0], part[["low", "high"]])
+        np.testing.assert_allclose(ends[:, 0, 1], y)
     assert ax.get_lines()[-1].get_xdata() == [0.5, 0.5]
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["m1", "m2"]
 
@@ -629,16 +644,55 @@ def test_diversity_by_frequency_is_a_mean_within_its_standard_deviation():
     assert lines(ax) == {"m1": ([1, 2], [5, 4], blue), "m2": ([1, 2], [3, 2], orange)}
     assert band(ax, 0) == ([4, 3.5], [6, 4.5]) and band(ax, 1) == ([2.75, 0], [3.25, 4])
     assert ax.get_ylabel() == "categories"
+    twice = pd.concat([DECILES, DECILES.assign(ranking="S", mean=1.0)])
+    fig = plots.diversity_by_frequency(twice, "categories", "T")
+    assert titles(fig) == ["R", "S"] and lines(fig.axes[1])["m2"][:2] == ([1, 2], [1, 1])
 
 
-def test_token_maps_are_a_panel_a_model_in_one_set_of_colours():
+def test_token_maps_are_a_panel_a_model_in_one_set_of_colours_and_marks():
+    fourteen = pd.concat([TOKENS.assign(category=f"c{number:02}") for number in range(13)])
+    looks = [
+        {(line.get_label(), line.get_color(), line.get_marker()) for line in ax.get_lines()}
+        for ax in plots.token_maps(fourteen, "T").axes
+    ]
+    assert looks[0] == looks[1] and len({look[1:] for look in looks[0]}) == 13
     fig = plots.token_maps(TOKENS, "T")
     assert titles(fig) == ["m1", "m2"]
-    colors = legend(fig)
-    assert list(colors) == ["CYRILLIC", "LATIN", "THAI"] and len(set(colors.values())) == 3
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["CYRILLIC", "LATIN", "THAI"]
     for ax, (_, part) in zip(fig.axes, TOKENS.groupby("model"), strict=True):
-        places = zip(part["x"].round(9), part["y"].round(9), strict=True)
-        assert sorted(dots(ax)) == sorted(zip(places, part["category"].map(colors), strict=True))
+        for line in ax.get_lines():
+            of = part[part["category"] == line.get_label()]
+            np.testing.assert_array_equal(line.get_xydata(), of[["x", "y"]])
+
+
+def test_neighbours_of_categories_not_asked_about_are_others():
+    fig = plots.neighbor_shares(COMPOSITION, "T")
+    left, right = fig.axes
+    assert names(left.yaxis) == ["LATIN", "CJK"] and titles(fig) == ["m1", "m2"]
+    widths = [[bar.get_width() for bar in drawn] for drawn in left.containers]
+    assert widths == [[50, 0], [0, 30], [0, 20]]  # of LATIN, of CJK, of others: THAI and N
+    assert [[bar.get_x() for bar in drawn] for drawn in left.containers][2] == [50, 30]
+    assert [[bar.get_width() for bar in drawn] for drawn in right.containers][1] == [2, 50]
+    told = [text.get_text() for text in left.texts + right.texts if text.get_text()]
+    assert told == ["50", "30", "20", "50"]  # none in a part too small for it
+    assert legend(fig) == dict(
+        zip(["LATIN", "CJK", "others"], [*plots.MODEL_COLORS[:2], "#999999"], strict=True)
+    )
+
+
+def test_doses_are_a_line_an_arm_and_a_dot_a_seed():
+    fig = DRAWN["by_dose"]()
+    found, loss = fig.axes
+    blue, orange = plots.MODEL_COLORS[:2]
+    drawn = lines(found)
+    assert drawn["p"] == ([0, 1], [0.1, 0.5], blue)
+    np.testing.assert_allclose(drawn["q"][1], [0.1, 0.3])
+    assert [drawn[name][1] for name in ("chance", "e5")] == [[0.05, 0.05], [0.6, 0.6]]
+    assert sorted(lines(loss)) == ["p", "q"] and names(loss.xaxis) == ["0", "100"]
+    blues, oranges = [(0, 0.1), (1, 0.5)], [(0, 0.1), (1, 0.2), (1, 0.4)]
+    expected = [(at, blue) for at in blues] + [(at, orange) for at in oranges]
+    assert sorted(dots(found)) == sorted(expected)
+    assert titles(fig) == ["F", "L"] and loss.get_xlabel() == "steps of training"
 
 
 # training

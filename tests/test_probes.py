@@ -47,6 +47,18 @@ def test_transfer_is_lost_to_an_offset_and_comes_back_without_it():
     assert without["accuracy"].tolist() == [1, 1] and without["items"].tolist() == [20, 20]
 
 
+def test_train_vectors_may_come_apart():
+    """Given by themselves, with nothing but test items beside them, they do as well."""
+    task = toy_task()
+    whole = vectors(task, offset=[0.3, 0, 0])
+    split = task[task["language"] == "eng_Latn"]["split"].to_numpy()
+    train = whole.sel(language="eng_Latn").isel(sentence=np.flatnonzero(split == "train"))
+    tested = whole.isel(sentence=np.flatnonzero(split == "test"))
+    pd.testing.assert_frame_equal(
+        probe_accuracy(tested, task, train=train), probe_accuracy(whole, task)
+    )
+
+
 def test_copies_are_not_tested():
     task = toy_task()
     copies = (task["language"] == "deu_Latn") & task["id"].isin(["00", "03"])

@@ -32,9 +32,11 @@ regions.fragments regions.rates regions.offsets regions.structure regions.maps
 regions.length regions.confounds validity.cka
 validity.clouds validity.alignment validity.intervals validity.chance validity.worlds
 validity.probes training.tasks training.objectives training.finetuning training.evaluation
-training.sweep vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon
+training.sweep validity.weights
+vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon
+vocabulary.contrastive
 plots.style plots.corpus plots.schematics plots.grids plots.languages plots.layers plots.regions
-plots.maps plots.explorer plots.lessons plots.tokens plots.training explorer.bundle
+plots.maps plots.explorer plots.lessons plots.certainty plots.tokens plots.training explorer.bundle
 explorer.setting explorer.state explorer.reading explorer.moving explorer.scatter explorer.charts
 explorer.toy explorer.views explorer.page reproduce
 """.split()
@@ -132,6 +134,7 @@ def test_committed_notebook_is_executed_and_clean(path):
 #: Small settings, of which each notebook takes those it has.
 SMALL = {
     "sentences": 6, "languages": LANGUAGES, "share": 0.0005, "most": 60, "map_tokens": 20,
+    "table_steps": [2, 5], "table_seeds": [1],
     "epochs": 1, "train_items": 16, "test_items": 6, "loss_sentences": 1,
     "draws": 100, "permutations": 20, "corpora": 10,
 }  # fmt: skip

@@ -12,10 +12,11 @@ from ilo_helpers import extract_activations, ilo_scores, load_corpus, nearest_ne
 from ilo_helpers.keep.digest import settings_digest
 from ilo_helpers.keep.paths import ROOT
 from ilo_helpers.training import sweep
-from ilo_helpers.training.evaluation import accuracy, evaluate, lm_loss
+from ilo_helpers.training.evaluation import evaluate, lm_loss
 from ilo_helpers.training.finetuning import fine_tune
 from ilo_helpers.training.sweep import read_tables
 from ilo_helpers.training.tasks import load_task
+from ilo_helpers.validity.alignment import alignment_scores
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def toy(tmp_path):
 
 def command(model, toy, *more):
     return ["--model", model, "--corpus", str(CORPUS), "--task", str(toy), "--sentences", "5",
-            "--loss-sentences", "1", "--learning-rate", "1e-2", "--freeze", "none", "first-2",
+            "--loss-sentences", "1", "--learning-rate", "1e-2", "--freeze", "none", "table+first-2",
             *more]  # fmt: skip
 
 
@@ -52,33 +53,37 @@ def test_tables_agree_with_the_functions_and_no_run_is_made_twice(
     folder = next((data.parent / "figures").iterdir())
     tables = read_tables(folder)
     runs = tables["runs"].set_index("freeze")
-    assert runs["run"].nunique() == 2 and (runs["steps"] == 6).all()
-    of_full = tables["languages"].set_index("run").loc[runs.loc["none", "run"]]
-    of_full = of_full.set_index("language")
-    for when, which in {"before": model, "after": full}.items():
-        found = accuracy(evaluate(which, task)).set_index("language")["accuracy"]
-        for code, place in {"eng_Latn": "trained", "deu_Latn": "others"}.items():
-            assert of_full.loc[code, f"accuracy_{when}"] == pytest.approx(found[code], rel=1e-5)
-            assert runs.loc["none", f"accuracy_{when}_{place}"] == pytest.approx(found[code], 1e-5)
-    losses = [lm_loss(which, corpus[:1]).set_index("language")["loss"] for which in (model, full)]
-    change = (losses[1] - losses[0]).drop("eng_Latn").mean()
-    assert runs.loc["none", "loss_change_others"] == pytest.approx(change, rel=1e-4)
+    assert list(runs.index) == ["all", "none", "table+first-2"] and list(runs["steps"]) == [0, 6, 6]
+    names = runs["run"]
+    of_run = tables["languages"].set_index(["run", "language"])
+    for kind, which in {"all": model, "none": full}.items():
+        answers = evaluate(which, task)
+        for code, part in answers.groupby("language"):
+            found = of_run.loc[names[kind], code]
+            assert found["answers"] == "".join("01"[right] for right in part["correct"])
+            assert found["accuracy"] == pytest.approx(part["correct"].mean(), rel=1e-5)
+        losses = lm_loss(which, corpus[:1]).set_index("language")["loss"]
+        np.testing.assert_allclose(of_run.loc[names[kind], "loss"][losses.index], losses, rtol=1e-5)
 
-    layers = tables["layers"][tables["layers"]["score"] == "bridge"]
-    means = [
-        ilo_scores(nearest_neighbors(extract_activations(which, corpus), k=10), 5, 3)
-        .groupby("layer")["bridge"].mean()
-        for which in (model, full)
-    ]  # fmt: skip
-    of_all = layers[(layers["run"] == runs.loc["none", "run"]) & (layers["group"] == "all")]
-    np.testing.assert_allclose(of_all["change"], means[1] - means[0], atol=1e-5)
-    frozen = layers[(layers["run"] == runs.loc["first-2", "run"]) & (layers["layer"] <= 2)]
-    assert (frozen["change"] == 0).all() and len(frozen) == 4 * 3
+    layers = {kind: tables["layers"].query("run == @name") for kind, name in names.items()}
+    acts = {"all": extract_activations(model, corpus), "none": extract_activations(full, corpus)}
+    for kind, vectors in acts.items():
+        lists = nearest_neighbors(vectors, k=10)
+        means = ilo_scores(lists, 5, 3).groupby("layer")[["bridge", "ilo"]].mean()
+        np.testing.assert_allclose(layers[kind][["bridge", "ilo"]], means, atol=1e-5)
+        mexa = alignment_scores(vectors, "MEXA").groupby("layer")["value"].mean()
+        np.testing.assert_allclose(layers[kind]["mexa"], mexa, atol=1e-5)
+    change = layers["none"]["ilo"].to_numpy() - layers["all"]["ilo"].to_numpy()
+    np.testing.assert_allclose(layers["none"]["change"], change, atol=2e-5)
+    assert (layers["all"][["change", "low", "high"]] == 0).all(axis=None)
+    np.testing.assert_allclose(layers["all"]["cka"], 1)
+    frozen = layers["table+first-2"].query("layer <= 2")
+    assert (frozen["change"] == 0).all() and len(frozen) == 3
 
     monkeypatch.setattr(sweep, "measure", None)  # would fail if it were called
     capsys.readouterr()
     sweep.main(command(model, toy))
-    assert capsys.readouterr().out.count("in the tables") == 2
+    assert capsys.readouterr().out.count("in the tables") == 3
 
 
 def test_half_written_run_is_made_anew(tmp_path):

@@ -7,13 +7,14 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from ilo_helpers import load_model
+from ilo_helpers.vocabulary.compare import vocabulary_overlap
 from ilo_helpers.vocabulary.tokens import (
     find_pieces,
     load_token_embeddings,
+    load_vocabulary,
     token_categories,
     token_counts,
     token_languages,
-    vocabulary_overlap,
 )
 
 
@@ -63,6 +64,26 @@ def test_overlap_compares_texts_not_spellings():
     assert found.loc[("b", "b"), "share"] == 1
     none = vocabulary_overlap({"a": sentencepiece[1:2], "b": sentencepiece[2:]})
     assert none.loc[1, ["shared", "share", "non_latin"]].tolist() == [0, 0, 0]
+
+
+def test_a_vocabulary_published_as_a_list_of_texts(tmp_path):
+    path = tmp_path / "gpt2.json"
+    path.write_text('["!", "▁ab", "bad: \\u00a1", "\\ufffd\\ufffd", "п", "x y", "z"]', "utf-8")
+    found = token_categories(load_vocabulary(path))
+    assert found["piece"].tolist() == ["!", "▁ab", "", "", "п", "x▁y", "z"]
+    assert found["category"].tolist()[1:5] == ["LATIN", "UNDECODABLE", "UNDECODABLE", "CYRILLIC"]
+    byte_level = token_categories(tokenizer_of(["<unk>", "Ġab", "Ð¿", "Ð", "q"], True))
+    overlap = vocabulary_overlap({"list": found, "b": byte_level}).set_index(["a", "b"])
+    assert overlap.loc[("list", "b"), ["shared", "share"]].tolist() == [2, 0.4]  # ▁ab, п of 5
+    path.write_text('{"a": 0}')
+    with pytest.raises(ValueError, match="gpt2.json: a vocabulary's file is a JSON list"):
+        load_vocabulary(path)
+
+
+def test_a_vocabulary_by_the_name_of_its_model(tiny):
+    folder = tiny("llama")
+    expected = token_categories(AutoTokenizer.from_pretrained(folder))
+    pd.testing.assert_frame_equal(token_categories(load_vocabulary(folder)), expected)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3", "xlm-roberta", "bloom", "mt5", "gpt2", "bert"])

@@ -5,10 +5,19 @@ Each draws in the suite's style by itself; :func:`use_style` sets it for drawing
 
 # ruff: noqa: F401
 
+from .certainty import (
+    before_and_after,
+    chance_and_alignment,
+    coverage_dots,
+    ilo_by_size,
+    intervals_by_layer,
+    left_out_dots,
+    orders_of_parts,
+)
 from .corpus import languages_by_group, lengths_of_translations, world_map
 from .grids import heatmap_by_layer, heatmaps, rates_between_languages
 from .languages import bars_by_language, dots_by_language, ilo_by_group
-from .layers import ablation, ilo_by_layer, models_by_depth, panels_by_layer
+from .layers import ablation, ilo_by_layer, models_by_depth, panels_by_layer, weights_by_layer
 from .lessons import confounds_by_layer, kinds_by_layer, score_bars, scores_by_size
 from .maps import maps_and_quality, region_maps
 from .regions import (
@@ -18,7 +27,20 @@ from .regions import (
     shared_by_language,
     shares_by_layer,
 )
+from .rivals import (
+    chosen_and_tried,
+    correlations_by_layer,
+    disturbances,
+    predictions_by_layer,
+)
 from .schematics import crowded_and_centred, from_tokens_to_vectors, languages_by_tokens
 from .style import FAMILY_COLORS, MODEL_COLORS, alternating, language_label, use_style
-from .tokens import accuracy_by_label, diversity_by_frequency, histogram, token_maps
+from .tokens import (
+    accuracy_by_label,
+    by_dose,
+    diversity_by_frequency,
+    histogram,
+    neighbor_shares,
+    token_maps,
+)
 from .training import changes_by_layer, dose_response, scatter_languages, scatter_runs

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from . import style
-from .style import BAND_COLORS, SCORES, drawing
+from .style import BAND_COLORS, MODEL_COLORS, SCORES, drawing
 
 
 @drawing
@@ -155,5 +155,53 @@ def models_by_depth(table: pd.DataFrame, title: str, values: dict = SCORES) -> F
             ax.set(title=label, xlabel="layer / number of layers", ylim=(0, 1))
             ax.label_outer()
         row[0].set_ylabel(corpus)
+    style.legend_below(fig)
+    return style.titled(fig, title)
+
+
+@drawing
+def weights_by_layer(table: pd.DataFrame, title: str) -> Figure:
+    """ILO and the share of translations with coarser weights: a column a number of bits.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns arm (``"as it is"``, ``"rounding"``, ``"noise"``), bits, error, loss, layer, ilo,
+        change, low, high (of the change) and translation, as
+        :func:`ilo_helpers.validity.weights.measure` has them. The shading is the interval of the
+        change, laid about the model as it is plus the change.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    whole = table[table["arm"] == "as it is"].set_index("layer")
+    several = sorted(set(table["bits"]) - {0}, reverse=True)
+    size = (3.9 * len(several), 5.6)
+    fig, axes = plt.subplots(
+        2, len(several), figsize=size, sharex=True, sharey="row", squeeze=False
+    )
+    for column, bits in zip(axes.T, several, strict=True):
+        rows = table[table["bits"] == bits]
+        losses = []
+        for ax, value in zip(column, ("ilo", "translation"), strict=True):
+            ax.plot(whole[value], color="black", linewidth=2.5, label="as it is")
+            for (arm, _), part in rows.groupby(["arm", "seed"], sort=False):
+                color = MODEL_COLORS[0 if arm == "rounding" else 5]
+                part = part.set_index("layer")
+                ax.plot(part[value], "-" if arm == "rounding" else "--", color=color, label=arm)
+                if value == "ilo":
+                    ends = (whole["ilo"] + part[end] for end in ("low", "high"))
+                    ax.fill_between(part.index, *ends, color=color, alpha=0.12, linewidth=0)
+                    losses.append(f"{part['loss'].iloc[0]:.2f}")
+        error = rows["error"].iloc[0]
+        column[0].set_title(
+            f"{bits} bits: weights moved by {error:.0%}\n"
+            f"loss {whole['loss'].iloc[0]:.2f} → {' / '.join(losses)}"
+        )
+    axes[0, 0].set(ylabel="mean ILO", ylim=(0, None))
+    axes[1, 0].set(ylabel="translations\namong the neighbours", ylim=(0, None))
+    style.whole_numbers(*axes[1])
     style.legend_below(fig)
     return style.titled(fig, title)

@@ -1,21 +1,33 @@
 """Figures of token embeddings: a colour a model, or a colour a category."""
 
+import itertools
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .maps import dots
-from .style import alternating, color_legend, colored, drawing, titled, whole_numbers
+from .style import (
+    MODEL_COLORS,
+    color_legend,
+    colored,
+    drawing,
+    in_turn,
+    legend_below,
+    panels,
+    titled,
+    whole_numbers,
+)
 
 
 @drawing
 def accuracy_by_label(table: pd.DataFrame, title: str) -> Figure:
-    """A dot for each label and model, with its spread over folds.
+    """A dot for each label and model, with its range over folds; models one below the other.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns label, model, accuracy and sd.
+        Columns label, model, accuracy, low and high, as
+        :func:`ilo_helpers.vocabulary.geometry.separability` returns them, best first.
     title : str
 
     Returns
@@ -23,13 +35,16 @@ def accuracy_by_label(table: pd.DataFrame, title: str) -> Figure:
     matplotlib.figure.Figure
     """
     order = table.groupby("label")["accuracy"].max().sort_values().index
-    fig, ax = plt.subplots(figsize=(7, 1.5 + 0.2 * len(order)))
-    for model, color, part in colored(table, "model"):
-        y = order.get_indexer(part["label"])
-        ax.errorbar(part["accuracy"], y, xerr=part["sd"], fmt="o", color=color, label=model)
+    models = table["model"].nunique()
+    fig, ax = plt.subplots(figsize=(7, 1.5 + (0.12 + 0.06 * models) * len(order)))
+    for place, (model, color, part) in enumerate(colored(table, "model")):
+        y = order.get_indexer(part["label"]) + 0.36 * ((models - 1) / 2 - place)
+        ax.hlines(y, part["low"], part["high"], color=color, alpha=0.4)
+        ax.plot(part["accuracy"], y, "o", color=color, label=model)
     ax.axvline(0.5, color="black", linewidth=0.8)
     ax.set_yticks(range(len(order)), order)
-    ax.set_xlabel("accuracy, one against the rest")
+    ax.set_ylim(-0.7, len(order) - 0.3)
+    ax.set_xlabel("accuracy, one against the rest (0.5: guessing)")
     fig.legend(loc="outside lower right", ncols=2)
     return titled(fig, title)
 
@@ -68,7 +83,7 @@ def diversity_by_frequency(table: pd.DataFrame, ylabel: str, title: str) -> Figu
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns model, part, mean and sd, as
+        Columns model, ranking (by what tokens are ranked; a panel each), part, mean and sd, as
         :func:`ilo_helpers.vocabulary.geometry.by_frequency` returns them.
     ylabel, title : str
 
@@ -76,20 +91,105 @@ def diversity_by_frequency(table: pd.DataFrame, ylabel: str, title: str) -> Figu
     -------
     matplotlib.figure.Figure
     """
-    fig, ax = plt.subplots(figsize=(7, 3.5))
-    for model, color, part in colored(table, "model"):
-        mean, sd = part["mean"], part["sd"]
-        ax.plot(part["part"], mean, color=color, marker="o", label=model)
-        ax.fill_between(part["part"], mean - sd, mean + sd, color=color, alpha=0.12)
-    ax.set(ylabel=ylabel, title=title, ylim=(0, None))
-    whole_numbers(ax, label="tenth of the tokens, from the most frequent")
-    ax.legend()
-    return fig
+    rankings = dict(list(table.groupby("ranking", sort=False)))
+    size = (4.6 * len(rankings), 3.8)
+    fig, axes = plt.subplots(1, len(rankings), sharey=True, squeeze=False, figsize=size)
+    for ax, (ranking, of) in zip(axes[0], rankings.items(), strict=True):
+        for model, color, part in colored(of, "model"):
+            mean, sd = part["mean"], part["sd"]
+            ax.plot(part["part"], mean, color=color, marker="o", label=model)
+            ax.fill_between(part["part"], mean - sd, mean + sd, color=color, alpha=0.12)
+        ax.set(title=ranking, ylim=(0, None))
+        whole_numbers(ax, label="tenth of the tokens, from the most frequent")
+    axes[0, 0].set_ylabel(ylabel)
+    legend_below(fig)
+    return titled(fig, title)
+
+
+@drawing
+def neighbor_shares(table: pd.DataFrame, title: str) -> Figure:
+    """Whose neighbours are of which category: a panel a model, a bar a category (figure 6).
+
+    The categories that are asked about have a colour each; all others are one grey.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns model, source, neighbor (categories) and mean_count, as
+        :func:`ilo_helpers.vocabulary.geometry.neighbor_composition` has them, in long form.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    sources = list(dict.fromkeys(table["source"]))
+    colors = in_turn(sources) | {"others": "#999999"}
+    models = table["model"].unique()
+    shown = table.assign(
+        neighbor=table["neighbor"].where(table["neighbor"].isin(sources), "others")
+    )
+    counts = shown.pivot_table("mean_count", ["model", "source"], "neighbor", "sum", fill_value=0)
+    size = (4.6 * len(models) + 1, 1.6 + 0.45 * len(sources))
+    fig, axes = plt.subplots(1, len(models), sharex=True, sharey=True, squeeze=False, figsize=size)
+    for ax, model in zip(axes[0], models, strict=True):
+        part = counts.loc[model].reindex(index=sources, columns=list(colors), fill_value=0)
+        left = part.cumsum(axis=1) - part
+        for name, color in colors.items():
+            bars = ax.barh(sources, part[name], left=left[name], color=color)
+            told = [f"{count:.0f}" if count >= 2.5 else "" for count in part[name]]
+            ax.bar_label(bars, told, label_type="center", color="white", fontsize=9)
+        ax.set(title=model, xlabel="mean number of neighbours", ylim=(len(sources) - 0.5, -0.5))
+        ax.grid(visible=False)
+    axes[0, 0].set_ylabel("category of the token")
+    color_legend(
+        fig, colors, colors, marker="s", loc="outside right center", title="of the neighbour"
+    )
+    return titled(fig, title)
+
+
+@drawing
+def by_dose(
+    table: pd.DataFrame, measures: dict[str, str], lines: dict[str, dict[str, float]], title: str
+) -> Figure:
+    """What a training does, by its length: a panel a measure, a line an arm, a dot a seed.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns arm, steps (int), and the measures; a row a seed.
+    measures : dict
+        Panel title of each column drawn.
+    lines : dict
+        By measure, level lines: their names (three different ones at most) and heights.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, axes, lowest = panels(len(measures), 3.6, 2.7, below=0.4)
+    steps = sorted(table["steps"].unique())
+    levels = dict.fromkeys(name for each in lines.values() for name in each)
+    styles = dict(zip(levels, ("--", ":", "-."), strict=False))
+    for ax, (measure, name) in zip(axes, measures.items(), strict=True):
+        for arm, color, part in colored(table, "arm"):
+            x = [steps.index(each) for each in part["steps"]]
+            ax.plot(part.groupby("steps")[measure].mean().to_numpy(), color=color, label=arm)
+            ax.scatter(x, part[measure], color=color, s=14)
+        for level, height in lines.get(measure, {}).items():
+            ax.axhline(height, color="black", linestyle=styles[level], linewidth=1, label=level)
+        ax.set(title=name, xticks=range(len(steps)))
+        ax.set_xticklabels(steps)
+    for ax in lowest:
+        ax.set_xlabel("steps of training")
+    legend_below(fig)
+    return titled(fig, title)
 
 
 @drawing
 def token_maps(points: pd.DataFrame, title: str) -> Figure:
-    """A map of token embeddings a model, coloured by category (figure 1).
+    """A map of token embeddings a model, a colour and a mark a category (figure 1).
 
     Parameters
     ----------
@@ -102,9 +202,20 @@ def token_maps(points: pd.DataFrame, title: str) -> Figure:
     matplotlib.figure.Figure
     """
     models = dict(list(points.groupby("model", sort=False)))
-    colors = alternating(sorted(points["category"].unique()))
+    looks = _looks(sorted(points["category"].unique()))
     fig, axes = plt.subplots(1, len(models), squeeze=False, figsize=(5 * len(models) + 1.5, 4.6))
     for ax, (model, part) in zip(axes[0], models.items(), strict=True):
-        dots(ax, part, "category", colors, model)
-    color_legend(fig, colors, colors, loc="outside right center")
+        for name, look in looks.items():
+            of = part[part["category"] == name]
+            ax.plot(of["x"], of["y"], linestyle="", markersize=3, label=name, zorder=2, **look)
+        ax.set(title=model, xticks=[], yticks=[])
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside right center", markerscale=2)
     return titled(fig, title)
+
+
+def _looks(names):
+    """A colour and a mark for each: five hues are told apart at a glance, marks tell the rest."""
+    looks = itertools.product(("o", "x", "^"), (*MODEL_COLORS[:4], "#000000"))
+    return {name: {"marker": mark, "color": color}
+            for name, (mark, color) in zip(names, looks, strict=False)}  # fmt: skip

@@ -65,7 +65,7 @@ def structure_by_layer(
         rows.append({
             "layer": int(layer), "intrinsic_dimension": dimension, "duplicates": duplicates,
             "dimension_apart": apart,
-            "anisotropy": _mean_cosine(acts.sel(layer=layer).values.reshape(len(index), -1)),
+            "anisotropy": mean_cosine(acts.sel(layer=layer).values.reshape(len(index), -1)),
             "hubness": float(stats.skew(times)), "hubs": int(hub.sum()),
             "bridge": bridges / len(index),
             "hub_share": (bridges - without) / max(1, bridges),
@@ -90,8 +90,19 @@ def _two_nn(at):
     return float(TwoNN(dist=True).fit(distances[distinct]).dimension_), int((~distinct).sum())
 
 
-def _mean_cosine(vectors):
-    """Of two different rows."""
+def mean_cosine(vectors: np.ndarray) -> float:
+    """Mean cosine of two different rows.
+
+    Parameters
+    ----------
+    vectors : numpy.ndarray
+        (N, hidden), N at least 2.
+
+    Returns
+    -------
+    float
+        −1/(N − 1) to 1.
+    """
     unit = vectors.astype(np.float64)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     n = len(unit)

@@ -7,20 +7,21 @@ from pathlib import Path
 import pandas as pd
 
 from ..languages import paper_order
+from . import sib200
 from .flores import read_layout
 from .texts import Text, check_there, read_lines, undecodable
 
 
 def read_path(path: Path, languages: Sequence[str] | None, split: str | None) -> Text | None:
-    """A folder in FLORES' layout, a folder of ``<code>.txt``, or a wide table.
+    """A folder in FLORES' or SIB-200's layout, a folder of ``<code>.txt``, or a wide table.
 
     Parameters
     ----------
     path : pathlib.Path
     languages : list of str or None
-        Default: all there are; for FLORES' layout the paper's 31.
+        Default: all there are; for FLORES' and SIB-200's layout the paper's 31.
     split : str or None
-        For FLORES' layout only.
+        For these two only.
 
     Returns
     -------
@@ -29,30 +30,35 @@ def read_path(path: Path, languages: Sequence[str] | None, split: str | None) ->
     """
     if any(file.suffix[1:] == file.parent.name for file in path.glob("*/*_*.*")):
         return read_layout(path, languages, split)
+    if any(path.glob("*_*/test.tsv")):
+        return sib200.read_corpus(path, languages, split)
     if not path.exists():
         return None
     if split is not None:
         raise ValueError(f"corpus {path.name!r} has no splits; leave split out ({split!r} given)")
-    there, read, ids = _folder(path) if path.is_dir() else _table(path)
+    there, read, ids, documents = _folder(path) if path.is_dir() else _table(path)
     wanted = paper_order(there) if languages is None else languages
     check_there(path.name, wanted, there)
     columns = {code: read(code) for code in wanted}
-    return Text(columns, path.stem, f"local {path.name}", "not stated", there, "", ids)
+    return Text(
+        columns, path.stem, f"local {path.name}", "not stated", there, "", ids,
+        documents=documents,
+    )  # fmt: skip
 
 
 def _folder(path):
-    """Languages there are, how to read one, no ids."""
+    """Languages there are, how to read one, no ids, no documents."""
     files = {file.stem: file for file in sorted(path.glob("*.txt"))}
     if not files:
         raise ValueError(
             f"corpus {str(path)!r}: no files <code>.txt here, such as eng_Latn.txt, "
             "and no FLORES layout <split>/<code>.<split>"
         )
-    return list(files), lambda code: read_lines(path.name, files[code]), None
+    return list(files), lambda code: read_lines(path.name, files[code]), None, None
 
 
 def _table(path):
-    """The same of one file, with ids if it has a column of them."""
+    """The same of one file, with ids and documents if it has columns of them."""
     readers = {
         ".parquet": pd.read_parquet,
         ".csv": lambda file: pd.read_csv(file, dtype=str, keep_default_na=False),
@@ -68,4 +74,5 @@ def _table(path):
         raise undecodable(path.name, path, error) from None
     ids = next((table.pop(column) for column in ("sentence", "id") if column in table), None)
     ids = None if ids is None else ids.astype(str).tolist()
-    return list(table), lambda code: table[code].fillna("").astype(str).tolist(), ids
+    documents = table.pop("document").astype(str).tolist() if "document" in table else None
+    return list(table), lambda code: table[code].fillna("").astype(str).tolist(), ids, documents

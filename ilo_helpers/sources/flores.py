@@ -1,8 +1,11 @@
 """FLORES-200, from a local copy or the hub."""
 
+import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from ..languages import language_table
 from .texts import CORPORA, Text, check_there, read_lines
@@ -36,7 +39,10 @@ def read_flores_plus(languages: Sequence[str] | None, split: str | None) -> Text
 
 
 def read_layout(root: Path, languages: Sequence[str] | None, split: str | None) -> Text:
-    """A folder in the official layout, ``<root>/<split>/<code>.<split>``."""
+    """A folder in the official layout, ``<root>/<split>/<code>.<split>``.
+
+    Its ``metadata_<split>.tsv``, if it is there, names the web page of each sentence.
+    """
     split = split or "dev"
     folder = root / split
     files = {path.stem: path for path in sorted(folder.glob(f"*.{split}"))}
@@ -49,13 +55,19 @@ def read_layout(root: Path, languages: Sequence[str] | None, split: str | None) 
     wanted = list(language_table().index) if languages is None else languages
     check_there("flores200", wanted, files)
     columns = {code: read_lines("flores200", files[code]) for code in wanted}
-    return _text(columns, f"local copy, split {split}", split)
+    pages = root / f"metadata_{split}.tsv"
+    documents = None
+    if pages.exists():
+        table = pd.read_csv(pages, sep="\t", dtype=str, quoting=csv.QUOTE_NONE)
+        documents = table["URL"].tolist()
+    return _text(columns, f"local copy, split {split}", split, documents)
 
 
-def _text(columns, source, split):
+def _text(columns, source, split, documents):
     return Text(
         columns, f"flores200-{split}", f"FLORES-200, {source}", LICENCE,
         list(language_table().index), "its makers ask that it not be re-hosted as plain text",
+        documents=documents,
     )  # fmt: skip
 
 
@@ -84,4 +96,6 @@ def _read_hub(repository, languages, split):
                 f"(there are {', '.join(table.column_names)})"
             )
         columns[code] = list(table[column])
-    return _text(columns, f"hub {repository}, split {split}", split)
+    page = next((name for name in ("URL", "url") if name in table.column_names), None)
+    documents = list(table[page]) if page else None  # the same in all languages
+    return _text(columns, f"hub {repository}, split {split}", split, documents)

@@ -28,6 +28,8 @@ class Text:
         Of the sentences; default line numbers from 1.
     scripts : dict of str to str
         Script by code, where it is not the one that the code names.
+    documents : list of str, optional
+        The document that each sentence is from; default: not known.
     """
 
     columns: dict[str, list[str]]
@@ -38,6 +40,7 @@ class Text:
     note: str = ""
     ids: list[str] | None = None
     scripts: dict[str, str] = field(default_factory=dict)
+    documents: list[str] | None = None
 
 
 def check_there(name: str, wanted: Sequence[str], there: Collection[str]) -> None:

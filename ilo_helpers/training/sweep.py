@@ -1,8 +1,9 @@
 """Many fine-tuning runs, measured alike: ``python -m ilo_helpers.training.sweep --help``.
 
-Three tables are kept in ``figures/<model>--<corpus>/``: ``05_runs.csv`` (a row a run: its settings
-and what it came to), ``05_layers.csv`` (by layer and resource band) and ``05_languages.csv``. A run
-that they have is skipped: a sweep that was stopped goes on, and a committed one can be extended.
+Three tables are kept in ``figures/<model>--<corpus>/``: ``05_runs.csv`` (a row a run: its
+settings), ``05_layers.csv`` (the alignment, by layer) and ``05_languages.csv`` (answers and
+language-model loss). The untrained model is a run of no epochs. A run that they have is skipped: a
+sweep that was stopped goes on, and a committed one can be extended.
 """
 
 import argparse
@@ -17,29 +18,32 @@ import pandas as pd
 
 from ..activations import extract_activations
 from ..ilo import ilo_scores
+from ..keep.captions import Caption
 from ..keep.digest import settings_digest, written_whole
 from ..keep.figures import figures_folder
-from ..keep.paths import data_dir
-from ..neighbors import nearest_neighbors
+from ..keep.paths import ROOT, data_dir
+from ..neighbors import nearest_neighbors, without_translations
+from ..regions.structure import mean_cosine
 from ..study import Study, open_study
+from ..validity.alignment import alignment_scores
 from ..validity.cka import cka_by_layer
 from ..validity.intervals import change_by_layer
-from .evaluation import accuracy, evaluate, lm_loss
+from .evaluation import evaluate, lm_loss
 from .finetuning import fine_tune
 from .objectives import label_words
-from .tasks import draw_items, load_task, same_as_english
+from .tasks import draw_items, load_task
 
 TABLES = ("runs", "layers", "languages")
-#: The last layer that the first 8 blocks give, which the paper freezes; 0, embeddings, is apart.
-EARLY = 8
 #: What names a run; every combination of the lists of the command line is one.
 GRID = ("language", "freeze", "learning_rate", "epochs", "seed")
+#: The model as it is, before any training.
+UNTRAINED = {"freeze": "all", "learning_rate": 0.0, "epochs": 0, "seed": 0}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line asks for and the tables do not have yet."""
     options = _parser().parse_args(arguments)
-    study = open_study(options.model, options.corpus, sentences=options.sentences)
+    study = open_study(options.model, options.corpus, options.split, options.sentences)
     task = load_task(options.task)
     folder = figures_folder(study.caption)
     folder.mkdir(exist_ok=True)
@@ -51,19 +55,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "task_fingerprint": task.attrs["fingerprint"], "test_items": options.test_items,
         "loss_sentences": options.loss_sentences, "k": study.k, "tau": study.tau,
     }  # fmt: skip
-    grid = itertools.product(*(vars(options)[name] for name in GRID))
-    settings = [common | dict(zip(GRID, values, strict=True)) for values in grid]
-    for place, setting in enumerate(settings, 1):
+    grid = [{"language": language} | UNTRAINED for language in options.language]
+    # seeds and rates outermost: a sweep that is stopped has whole comparisons
+    for seed, rate, epochs, language, freeze in itertools.product(
+        options.seed, options.learning_rate, options.epochs, options.language, options.freeze
+    ):
+        named = (language, freeze, rate, epochs, seed)
+        grid.append(dict(zip(GRID, named, strict=True)))
+    for place, values in enumerate(grid, 1):
+        setting = common | values
         told = " ".join(str(setting[name]) for name in ("task", *GRID))
         there = settings_digest(setting) in set(read_tables(folder)["runs"].get("run", ()))
-        print(f"[{place}/{len(settings)}] {told}{': in the tables' * there}", flush=True)
+        print(f"[{place}/{len(grid)}] {told}{': in the tables' * there}", flush=True)
         if not there:
             _append(folder, measure(study, task, setting))
     print(f"tables: {folder}/05_{{{','.join(TABLES)}}}.csv")
 
 
 def measure(study: Study, task: pd.DataFrame, setting: dict) -> dict[str, pd.DataFrame]:
-    """Train one run and measure it before and after.
+    """Train one run, and measure it.
 
     A checkpoint made for this (a gigabyte) is deleted afterwards; one that was there stays.
 
@@ -73,78 +83,94 @@ def measure(study: Study, task: pd.DataFrame, setting: dict) -> dict[str, pd.Dat
         The text, and the model before training.
     task : pandas.DataFrame
     setting : dict
-        The columns of ``runs`` that are settings; ``language`` may join several with ``+``.
+        The columns of ``runs`` that are settings; ``language`` may join several with ``+``. With
+        no epochs, the model of the study is measured as it is.
 
     Returns
     -------
     dict of pandas.DataFrame
-        ``"runs"``, ``"layers"`` and ``"languages"``, as they are written.
+        Each with the run's name in a first column:
+
+        - ``"runs"``: the settings, steps, trained_parameters, dev_loss (nats);
+        - ``"layers"``: layer; means over the languages of bridge, reach, ilo, of ilo without
+          translations, of P@1 and MEXA against English; change of ilo with its paired jackknife
+          interval (low, high); mean_cosine of two sentences; cka with the untrained model, of
+          the vectors without BOS;
+        - ``"languages"``: language, accuracy, answers (of each test item, in the task's order, 1
+          if right, 0 if not), loss (nats a token); empty where the task lacks the language.
     """
     kept = set(data_dir("finetuned").iterdir())
-    path = fine_tune(study.model, task, **{name: setting[name] for name in GRID})
+    path = _trained(study, task, setting)
     with tempfile.TemporaryDirectory() as folder:
-        acts = extract_activations(path, study.text, store=None if path in kept else folder)
-        neighbors = nearest_neighbors(acts, study.stored, keep=False)
-        cka = cka_by_layer(study.acts, acts).set_index("layer")["cka"]
-    bands = study.languages["resource_band"]
-    layers = change_by_layer(study.neighbors, neighbors, study.k, study.tau, bands)
-    after = ilo_scores(neighbors, study.k, study.tau)
-    languages = _by_language(study, path, task, setting)
-    languages["ilo_before"] = study.at_peak.set_index("language")["ilo"]
-    languages["ilo_after"] = after[after["layer"] == study.peak].set_index("language")["ilo"]
-    row = setting | _summary(path, layers, languages, cka) | {"peak_layer": study.peak}
-    if path not in kept:
+        layers = _by_layer(study, path, None if path in kept else folder)
+    tables = {
+        "runs": pd.DataFrame([setting | _training(path)]),
+        "layers": layers,
+        "languages": _by_language(study, path or study.model, task, setting),
+    }
+    if path is not None and path not in kept:
         shutil.rmtree(path)
-    tables = {"runs": pd.DataFrame([row]), "layers": layers, "languages": languages.reset_index()}
     for table in tables.values():
         table.insert(0, "run", settings_digest(setting))
     return tables
 
 
-def _by_language(study, path, task, setting):
-    """Accuracy and language-model loss, before and after, a row a language."""
-    task = draw_items(task, setting["test_items"])
-    words = label_words(task, setting["language"])
-    models = {"before": study.model, "after": path}
-    answers = {when: evaluate(model, task, words) for when, model in models.items()}
-    right = {when: accuracy(each).set_index("language") for when, each in answers.items()}
-    own = task[~same_as_english(task)][["language", "id"]]
-    own = accuracy(answers["after"].merge(own, on=["language", "id"])).set_index("language")
-    columns = {
-        "accuracy_before": right["before"]["accuracy"],
-        **right["after"][["items", "low", "high"]],
-        "accuracy_unlike_english": own["accuracy"],
-        "accuracy_after": right["after"]["accuracy"],
-    }
-    passages = study.text.iloc[: setting["loss_sentences"]]
-    for when, model in models.items():
-        columns[f"loss_{when}"] = lm_loss(model, passages).set_index("language")["loss"]
-    table = pd.DataFrame(columns)
-    return table.reindex(study.text.columns).rename_axis("language")
+def _trained(study, task, setting):
+    """Folder of the fine-tuned model; None for the model as it is."""
+    if not setting["epochs"]:
+        return None
+    return fine_tune(study.model, task, **{name: setting[name] for name in GRID})
 
 
-def _summary(path, layers, languages, cka):
-    """One line on a run: means over languages, over early and late layers."""
+def _training(path):
+    """What is known of the training itself."""
+    if path is None:
+        return {"steps": 0, "trained_parameters": 0, "dev_loss": None}
     run = json.loads((path / "run.json").read_text(encoding="utf-8"))
     loss = pd.read_csv(path / "loss.csv")
-    ilo = layers[(layers["score"] == "ilo") & (layers["group"] == "all")]
-    change = ilo.set_index("layer")["change"]
-    row = {
+    return {
         "steps": int(loss["step"].max()),
         "trained_parameters": run["trained_parameters"],
         "dev_loss": loss["eval_loss"].dropna().iloc[-1],
-        "ilo_change_early": change.loc[1:EARLY].mean(),
-        "ilo_change_late": change.loc[EARLY + 1 :].mean(),
-        "cka_early": cka.loc[1:EARLY].min(),
-        "cka_late": cka.loc[EARLY + 1 :].min(),
     }
-    forgotten = languages["loss_after"] - languages["loss_before"]
-    trained = languages.index.isin(run["language"].split("+"))
-    for name in ("accuracy_before", "accuracy_after", "accuracy_unlike_english", "loss_change"):
-        values = forgotten if name == "loss_change" else languages[name]
-        row[f"{name}_trained"] = values[trained].mean()
-        row[f"{name}_others"] = values[~trained].mean()
-    return row
+
+
+def _by_layer(study, path, store):
+    """One row a layer: how alike the languages are, and what training changed."""
+    neighbors, vectors = study.neighbors, study.vectors
+    if path is not None:
+        poolings = sorted({study.pooling, study.bare})
+        vectors = extract_activations(path, study.text, poolings, store=store)
+        neighbors = nearest_neighbors(vectors[study.pooling], study.stored, keep=False)
+    change = change_by_layer(study.neighbors, neighbors, study.k, study.tau)
+    change = change.set_index(["score", "layer"])
+    apart = ilo_scores(without_translations(neighbors, study.k), study.k, study.tau)
+    acts = vectors[study.pooling]
+    rivals = alignment_scores(acts, ["P@1", "MEXA"], study.home)
+    rivals = rivals.groupby(["metric", "layer"])["value"].mean()
+    table = change["after"].unstack("score")[["bridge", "reach", "ilo"]]
+    table = table.join(change.loc["ilo", ["change", "low", "high"]])
+    return table.assign(
+        ilo_without_translations=apart.groupby("layer")["ilo"].mean(),
+        precision=rivals["P@1"],
+        mexa=rivals["MEXA"],
+        mean_cosine=[mean_cosine(at.values.reshape(-1, acts.sizes["hidden"])) for at in acts],
+        cka=cka_by_layer(study.vectors[study.bare], vectors[study.bare]).set_index("layer")["cka"],
+    ).reset_index()
+
+
+def _by_language(study, model, task, setting):
+    """Answers to the test items and the language-model loss, a row a language."""
+    task = draw_items(task, setting["test_items"])
+    answers = evaluate(model, task, label_words(task, setting["language"]))
+    answers = answers.groupby("language")["correct"]
+    loss = lm_loss(model, study.text.iloc[: setting["loss_sentences"]])
+    table = pd.DataFrame({
+        "accuracy": answers.mean(),
+        "answers": answers.agg(lambda right: "".join(map(str, right.astype(int)))),
+    })  # fmt: skip
+    table = table.reindex(study.text.columns).rename_axis("language").reset_index()
+    return table.merge(loss[["language", "loss"]], on="language")
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
@@ -160,11 +186,63 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
         ``"runs"``, ``"layers"``, ``"languages"``; empty where there is none yet.
     """
     files = {name: folder / f"05_{name}.csv" for name in TABLES}
-    text = {"run": str}  # ten digits may look like a number
+    text = {"run": str, "answers": str}  # digits that are no number
     return {
         name: pd.read_csv(file, dtype=text) if file.exists() else pd.DataFrame()
         for name, file in files.items()
     }
+
+
+def committed(caption: Caption) -> dict[str, pd.DataFrame]:
+    """The tables of a sweep where this run writes its figures, or else the committed ones.
+
+    Parameters
+    ----------
+    caption : Caption
+        Of model and corpus.
+
+    Returns
+    -------
+    dict of pandas.DataFrame
+        As :func:`read_tables`.
+    """
+    folder = figures_folder(caption)
+    there = (folder / "05_runs.csv").exists()
+    return read_tables(folder if there else ROOT / "figures" / folder.name)
+
+
+def by_language(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Every run in every language, the untrained model's numbers beside its own.
+
+    Parameters
+    ----------
+    tables : dict of pandas.DataFrame
+        Of :func:`read_tables`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        run, task, trained_on, freeze, learning_rate, epochs, seed, dev_loss; language, accuracy,
+        answers, loss; accuracy_before, answers_before, loss_before, gain (of accuracy) and
+        forgotten (loss less loss_before, nats).
+    """
+    settings = [
+        "run",
+        "corpus_fingerprint",
+        "task",
+        "language",
+        "test_items",
+        *GRID[1:],
+        "dev_loss",
+    ]
+    runs = tables["runs"][settings].rename(columns={"language": "trained_on"})
+    table = runs.merge(tables["languages"], on="run")
+    same = ["corpus_fingerprint", "task", "trained_on", "test_items", "language"]
+    before = table[table["epochs"] == 0][[*same, "accuracy", "answers", "loss"]]
+    table = table[table["epochs"] > 0].merge(before, on=same, suffixes=("", "_before"))
+    table["gain"] = table["accuracy"] - table["accuracy_before"]
+    table["forgotten"] = table["loss"] - table["loss_before"]
+    return table.drop(columns=["corpus_fingerprint", "test_items"])
 
 
 def _append(folder, new):
@@ -182,18 +260,19 @@ def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m ilo_helpers.training.sweep",
         description="Fine-tune a model in every combination of the settings given, and measure "
-        "alignment, accuracy and forgetting before and after. What the tables have is skipped.",
+        "alignment, accuracy and forgetting. What the tables have is skipped.",
         epilog="A run of Gemma 3 270M on 'cldr' takes about 5 minutes on two cores.",
     )
     add = parser.add_argument
     add("--model", default="gemma-3-270m")
     add("--corpus", default="udhr", help="what ILO and the language-model loss are measured on")
+    add("--split", help="of the corpus, such as devtest")
     add("--sentences", type=int, help="of the corpus, the first so many (default: all)")
     add("--task", default="cldr", help="'cldr', 'sib200', or a path")
     add("--test-items", type=int, help="so many, drawn at random (default: all)")
     add("--loss-sentences", type=int, default=3)
     add("--language", nargs="+", default=["eng_Latn"], help="codes; swh_Latn+hin_Deva is a mixture")
-    add("--freeze", nargs="+", default=["none", "first-8"])
+    add("--freeze", nargs="+", default=["none", "table", "table+first-8"])
     add("--learning-rate", nargs="+", type=float, default=[5e-5])
     add("--epochs", nargs="+", type=int, default=[3])
     add("--seed", nargs="+", type=int, default=[0])

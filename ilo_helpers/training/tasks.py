@@ -1,6 +1,5 @@
 """Classification tasks that are the same in every language."""
 
-import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,19 +9,16 @@ import pandas as pd
 
 from ..keep.digest import digest
 from ..keep.registry import Registry
-from ..languages import check_code, language_table, paper_order
+from ..languages import check_code, language_table
+from ..sources import sib200
 from ..sources.cldr import CLDR_LACKS, cldr_names
+from ..sources.sib200 import SPLITS
 
 #: Tasks by name: functions of languages (list of FLORES codes, or None for the task's own choice;
 #: more may be given) that return a table with :data:`COLUMNS` and a dictionary: ``source``,
 #: ``licence`` and, where :data:`WORDS` has none for its labels, ``words`` of that form.
 TASKS = Registry("task")
 COLUMNS = ["language", "split", "id", "text", "label"]
-SPLITS = ["train", "dev", "test"]
-SIB200 = "Davlan/sib200"
-SIB200_LICENCE = (
-    "Apache-2.0; sentences of FLORES-200, CC BY-SA 4.0, not to be re-hosted as plain text"
-)
 #: Items a label at most, so that no label rules (there are hundreds of languages).
 CLDR_ITEMS = 100
 #: Of train, dev and test.
@@ -68,7 +64,7 @@ def load_task(
     if name in TASKS:
         task, attrs = TASKS[name](languages)
     elif path.is_dir():
-        name, (task, attrs) = "sib200", _read_folder(path, languages)
+        name, (task, attrs) = "sib200", _sib200(path, languages)
     elif path.is_file():
         name, (task, attrs) = path.stem, _read_file(path)
     else:
@@ -170,35 +166,19 @@ def _ambiguous(texts, items):
 
 @TASKS.add("sib200")
 def read_sib200(languages: Sequence[str] | None) -> tuple[pd.DataFrame, dict[str, str]]:
-    """From the hub, which calls the dev split "validation"."""
-    from datasets import load_dataset
-
-    def read(code, split):
-        part = "validation" if split == "dev" else split
-        return load_dataset(SIB200, code, split=part).to_pandas()
-
-    return _sib200(languages or language_table().index, read, f"hub {SIB200}")
+    """From the hub."""
+    return _sib200(None, languages)
 
 
-def _read_folder(root, languages):
-    there = paper_order(path.name for path in root.iterdir() if path.is_dir())
-    paper = [code for code in language_table().index if code in there]
-
-    def read(code, split):
-        file = root / code / f"{split}.tsv"
-        if not file.exists():
-            raise ValueError(f"task {str(root)!r}: no {file.relative_to(root)}")
-        # no quoting: sentences hold lone quotation marks
-        return _read_table(file, sep="\t", quoting=csv.QUOTE_NONE)
-
-    return _sib200(languages or paper or there, read, "local copy")
-
-
-def _sib200(languages, read, source):
-    parts = [(code, split) for code in languages for split in SPLITS]
-    rows = pd.concat([read(*part).assign(language=part[0], split=part[1]) for part in parts])
+def _sib200(root, languages):
+    read = sib200.reader(root)
+    rows = pd.concat(
+        [read(code, split).assign(language=code, split=split)
+         for code in languages or sib200.languages_in(root) for split in SPLITS]
+    )  # fmt: skip
     rows = rows.rename(columns={"index_id": "id", "category": "label"}).astype(str)
-    return rows, {"source": f"SIB-200, {source}", "licence": SIB200_LICENCE}
+    source = f"hub {sib200.HUB}" if root is None else "local copy"
+    return rows, {"source": f"SIB-200, {source}", "licence": sib200.LICENCE}
 
 
 def _read_file(path):
@@ -206,11 +186,7 @@ def _read_file(path):
     if separator is None:
         raise ValueError(f"task {str(path)!r}: can read .csv and .tsv, not {path.suffix}")
     attrs = {"source": f"local {path.name}", "licence": "not stated"}
-    return _read_table(path, sep=separator), attrs
-
-
-def _read_table(path, **options):
-    return pd.read_csv(path, dtype=str, keep_default_na=False, **options)
+    return pd.read_csv(path, dtype=str, keep_default_na=False, sep=separator), attrs
 
 
 def _check(name, task):

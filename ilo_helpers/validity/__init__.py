@@ -1,1 +1,1 @@
-"""Does ILO mean anything? Intervals, chance, made worlds, rival measures, probes (notebook 7)."""
+"""Does ILO mean anything? Chance, intervals, made worlds; rivals, prediction (notebooks 7, 8)."""

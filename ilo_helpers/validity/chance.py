@@ -69,7 +69,7 @@ def permutation_null(
     pandas.DataFrame
         layer, ilo (observed mean over languages), null (mean over draws), low and high (its
         2.5 and 97.5 percentiles), p: chance of an ILO as *low* as observed, if languages were
-        mixed at random; adjusted: (ilo − null) / (1 − null), our definition, 0 at random mixing.
+        mixed at random.
     """
     rng = np.random.default_rng(seed)
     languages, sentences = neighbors.sizes["language"], neighbors.sizes["sentence"]
@@ -83,9 +83,8 @@ def permutation_null(
         observed, null = values[0], values[1:]
         low, high = np.quantile(null, [0.025, 0.975])
         p = (1 + (null <= observed).sum()) / (draws + 1)
-        adjusted = (observed - null.mean()) / (1 - null.mean()) if null.mean() < 1 else -np.inf
-        rows.append((int(layer), observed, null.mean(), low, high, p, adjusted))
-    return pd.DataFrame(rows, columns=["layer", "ilo", "null", "low", "high", "p", "adjusted"])
+        rows.append((int(layer), observed, null.mean(), low, high, p))
+    return pd.DataFrame(rows, columns=["layer", "ilo", "null", "low", "high", "p"])
 
 
 def _parts(index, labels, languages, tau):

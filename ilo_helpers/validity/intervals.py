@@ -1,6 +1,7 @@
 """How sure a score is: bootstrap and jackknife over sentences, rank correlations."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import xarray as xr
 from scipy import stats
 from scipy.stats import hmean
 
-from ..ilo import ilo_scores, tally_lists
+from ..ilo import ilo_scores, number_blocks, tally_lists
 
 
 def bootstrap_scores(
@@ -46,7 +47,9 @@ def bootstrap_scores(
     return {"bridge": bridge, "reach": reach, "ilo": hmean([bridge, reach])}
 
 
-def leave_one_out_scores(neighbors: xr.Dataset, k: int = 5, tau: int = 3) -> dict[str, np.ndarray]:
+def leave_one_out_scores(
+    neighbors: xr.Dataset, k: int = 5, tau: int = 3, blocks: Sequence | None = None
+) -> dict[str, np.ndarray]:
     """Scores without each sentence in turn, in every language: what the jackknife needs.
 
     The stored neighbour lists are kept as they are, as in :func:`bootstrap_scores`.
@@ -55,13 +58,16 @@ def leave_one_out_scores(neighbors: xr.Dataset, k: int = 5, tau: int = 3) -> dic
     ----------
     neighbors : xarray.Dataset
     k, tau : int
+    blocks : sequence, optional
+        The document of each sentence, :func:`ilo_helpers.corpora.sentence_documents`; each
+        document is then left out as a whole.
 
     Returns
     -------
     dict of str to numpy.ndarray
-        As :func:`bootstrap_scores`, with as many draws as there are sentences.
+        As :func:`bootstrap_scores`, with as many draws as there are sentences or blocks.
     """
-    return tally_lists(neighbors.isel(neighbor=slice(k))).without_each(k, tau)
+    return tally_lists(neighbors.isel(neighbor=slice(k))).without_each(k, tau, blocks)
 
 
 def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,11 +88,12 @@ def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def jackknife_interval(
-    value: float | np.ndarray, left_out: np.ndarray
+    value: float | np.ndarray, left_out: np.ndarray, blocks: Sequence | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Normal interval of 95% with the jackknife's standard error.
 
-    Efron & Tibshirani 1993, chapter 11. The bootstrap leaves out a third of the sentences, and
+    Efron & Tibshirani 1993, chapter 11; of blocks of unequal size Busing, Meijer & van der Leeden
+    1999, *Delete-m jackknife for unequal m*. The bootstrap leaves out a third of the sentences, and
     reach, which counts the languages met at all, falls with every sentence left out: its
     percentile interval lies too low. The jackknife leaves out one. Which of the two holds the
     truth how often: notebook 07.
@@ -96,25 +103,43 @@ def jackknife_interval(
     value : float or numpy.ndarray
         The score of all sentences.
     left_out : numpy.ndarray
-        (sentence, …): the score without each sentence, from :func:`leave_one_out_scores`.
+        (sentence or block, …): the score without each, from :func:`leave_one_out_scores`.
+    blocks : sequence, optional
+        What was given to that function.
 
     Returns
     -------
     tuple of numpy.ndarray
         Lower and upper end, not cut at 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many blocks as scores.
     """
-    error = np.sqrt((len(left_out) - 1) * left_out.var(axis=0))
-    half = stats.norm.ppf(0.975) * error
+    sizes = np.ones(len(left_out))
+    if blocks is not None:
+        sizes = np.bincount(number_blocks(blocks, len(blocks)))
+    if len(sizes) != len(left_out):
+        raise ValueError(f"{len(sizes)} blocks, but {len(left_out)} scores without one")
+    if np.ptp(sizes) == 0:
+        variance = (len(left_out) - 1) * left_out.var(axis=0)
+    else:  # pseudo-values, of which a large block's is less scattered
+        times = (sizes.sum() / sizes).reshape(-1, *[1] * (left_out.ndim - 1))
+        pseudo = times * value - (times - 1) * left_out
+        centre = (pseudo / times).sum(axis=0)
+        variance = ((pseudo - centre) ** 2 / (times - 1)).mean(axis=0)
+    half = stats.norm.ppf(0.975) * np.sqrt(variance)
     return value - half, value + half
 
 
 def change_by_layer(
     before: xr.Dataset, after: xr.Dataset, k: int = 5, tau: int = 3,
-    groups: pd.Series | None = None,
+    groups: pd.Series | None = None, blocks: Sequence | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Change of the scores from one model to another, with paired jackknife intervals.
 
-    The same sentence is left out of both, so what both owe to it cancels.
+    The same sentence (or block) is left out of both, so what both owe to it cancels.
 
     Parameters
     ----------
@@ -123,6 +148,8 @@ def change_by_layer(
     k, tau : int
     groups : pandas.Series, optional
         A group for each language, such as its resource band.
+    blocks : sequence, optional
+        As for :func:`leave_one_out_scores`.
 
     Returns
     -------
@@ -131,7 +158,7 @@ def change_by_layer(
         over the languages of a group; the group ``"all"`` is of all languages.
     """
     scores = [ilo_scores(each, k, tau) for each in (before, after)]
-    without = [leave_one_out_scores(each, k, tau) for each in (before, after)]
+    without = [leave_one_out_scores(each, k, tau, blocks) for each in (before, after)]
     layers, languages = before["layer"].values, before["language"].values
     members = {"all": np.ones(len(languages), bool)}
     if groups is not None:
@@ -143,7 +170,7 @@ def change_by_layer(
             table[score].to_numpy().reshape(len(layers), -1)[:, inside].mean(1) for table in scores
         )
         left_out = (without[1][score] - without[0][score])[:, :, inside].mean(2)
-        low, high = jackknife_interval(now - was, left_out)
+        low, high = jackknife_interval(now - was, left_out, blocks)
         rows.append(pd.DataFrame({
             "group": group, "layer": layers, "score": score,
             "after": now, "change": now - was, "low": low, "high": high,

@@ -8,6 +8,9 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
+from ..activations import extract_activations
+from ..study import Study
+
 
 def task_corpus(task: pd.DataFrame) -> pd.DataFrame:
     """The texts of a task as a corpus, an item a row and a language a column.
@@ -41,9 +44,42 @@ def task_corpus(task: pd.DataFrame) -> pd.DataFrame:
     return corpus
 
 
+def task_vectors(
+    study: Study, task: pd.DataFrame, source: str = "eng_Latn"
+) -> tuple[xr.DataArray, xr.DataArray | None]:
+    """The vectors that :func:`probe_accuracy` wants, by the study's model and pooling.
+
+    Where the test items are sentences of the study's text, as SIB-200's are of its own, their
+    vectors are there already, and of the train items only the source's are asked for.
+
+    Parameters
+    ----------
+    study : Study
+    task : pandas.DataFrame
+        Of :func:`ilo_helpers.training.tasks.load_task`.
+    source : str
+
+    Returns
+    -------
+    tuple of xarray.DataArray
+        ``acts`` and ``train`` of :func:`probe_accuracy`.
+    """
+    tested = task_corpus(task[task["split"] == "test"])
+    if set(tested.index) <= set(study.text.index) and set(tested) <= set(study.text):
+        same = study.text.loc[tested.index, tested.columns]
+        if same.equals(tested.apply(lambda text: text.str.split().str.join(" "))):
+            seen = task_corpus(task[(task["split"] == "train") & (task["language"] == source)])
+            train = extract_activations(study.model, seen, study.pooling)
+            acts = study.acts.sel(sentence=tested.index, language=list(tested))
+            return acts.load(), train.sel(language=source).load()
+    corpus = task_corpus(task[task["split"] != "dev"])  # a probe needs none
+    return extract_activations(study.model, corpus, study.pooling).load(), None
+
+
 def probe_accuracy(
-    acts: xr.DataArray, task: pd.DataFrame, source: str = "eng_Latn", subtract_means: bool = False
-) -> pd.DataFrame:
+    acts: xr.DataArray, task: pd.DataFrame, source: str = "eng_Latn",
+    subtract_means: bool = False, train: xr.DataArray | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Accuracy in every language of a classifier that saw one, at each layer.
 
     Logistic regression (scikit-learn's defaults, 1,000 iterations) on standardised vectors of
@@ -52,13 +88,18 @@ def probe_accuracy(
     Parameters
     ----------
     acts : xarray.DataArray
-        (layer, language, sentence, hidden), the vectors of :func:`task_corpus`.
+        (layer, language, sentence, hidden), vectors of :func:`task_corpus`, its test split at
+        least.
     task : pandas.DataFrame
         Of :func:`ilo_helpers.training.tasks.load_task`.
     source : str
         Language of the training texts.
     subtract_means : bool
-        Take each language's mean over its train texts (no labels) from all its vectors first.
+        Take the mean over the train texts from these, and each language's over all of its texts
+        in ``acts`` from those (no labels) first.
+    train : xarray.DataArray, optional
+        (layer, sentence, hidden), vectors of the train split in the source language, which then
+        need not be among ``acts``.
 
     Returns
     -------
@@ -71,28 +112,40 @@ def probe_accuracy(
     ValueError
         If the source is not among the languages.
     """
+    languages = acts.language.values.tolist()
+    if source not in languages:
+        raise ValueError(f"source {source!r} is not among {', '.join(languages)}")
+    items = task[task["language"] == source].set_index("id")
+    split = items.loc[acts.sentence.values, "split"].to_numpy()
+    if train is None:
+        train = acts.sel(language=source).isel(sentence=np.flatnonzero(split == "train"))
+    labels = items["label"]
+    answers = labels.loc[acts.sentence.values].to_numpy()
+    texts = task_corpus(task).loc[acts.sentence.values].apply(lambda text: text.str.casefold())
+    told_apart = {
+        code: (split == "test") & ((texts[code] != texts[source]).to_numpy() | (code == source))
+        for code in languages
+    }
+    rows = []
+    bar = {"unit": "layer", "file": sys.stdout, "mininterval": 1}
+    for layer in tqdm(acts.layer.values, "probes", **bar):
+        seen, vectors = (each.sel(layer=layer).values.astype(np.float64) for each in (train, acts))
+        if subtract_means:
+            seen = seen - seen.mean(0)
+            vectors = vectors - vectors.mean(1, keepdims=True)
+        probe = _fitted(seen, labels.loc[train.sentence.values])
+        for code, at in zip(languages, vectors, strict=True):
+            right = probe.predict(at[told_apart[code]]) == answers[told_apart[code]]
+            rows.append((int(layer), code, right.size, right.mean()))
+    return pd.DataFrame(rows, columns=["layer", "language", "items", "accuracy"])
+
+
+def _fitted(vectors, labels):
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    languages = acts.language.values.tolist()
-    if source not in languages:
-        raise ValueError(f"source {source!r} is not among {', '.join(languages)}")
-    items = task[task["language"] == source].set_index("id").loc[acts.sentence.values]
-    train, test = (items["split"].eq(split).to_numpy() for split in ("train", "test"))
-    texts = task_corpus(task).loc[acts.sentence.values].apply(lambda text: text.str.casefold())
-    rows = []
-    bar = {"unit": "layer", "file": sys.stdout, "mininterval": 1}
-    for layer in tqdm(acts.layer.values, "probes", **bar):
-        vectors = acts.sel(layer=layer).values.astype(np.float64)
-        if subtract_means:
-            vectors = vectors - vectors[:, train].mean(1, keepdims=True)
-        probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a fit that did not converge must not pass for one
-            probe.fit(vectors[languages.index(source)][train], items["label"][train])
-        for place, language in enumerate(languages):
-            asked = test & ((texts[language] != texts[source]).to_numpy() | (language == source))
-            right = probe.predict(vectors[place][asked]) == items["label"][asked]
-            rows.append((int(layer), language, int(asked.sum()), right.mean()))
-    return pd.DataFrame(rows, columns=["layer", "language", "items", "accuracy"])
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a fit that did not converge must not pass for one
+        return probe.fit(vectors, labels)

@@ -1,6 +1,7 @@
-"""Is it one geometry? Two tables of token embeddings, over the tokens they share."""
+"""Vocabularies side by side, and their tables over the tokens they share: is it one geometry?"""
 
 import functools
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,34 @@ import xarray as xr
 from scipy.linalg import orth
 
 from .._knn import knn
+
+
+def vocabulary_overlap(categories: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Tokens that vocabularies share, as text, pair by pair.
+
+    Parameters
+    ----------
+    categories : dict of pandas.DataFrame
+        :func:`token_categories` of each tokenizer, by its name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        a, b, shared (int), share (of a's pieces, 0 to 1; 1 where a is b) and non_latin (of the
+        shared ones, those whose category in a is not LATIN, 0 to 1; 0 where none is shared).
+        Undecodable tokens are not compared. Which of the two sizes the paper divides by is not
+        known to us: the smaller or the larger share can be had from (a, b) and (b, a).
+    """
+    category_of = {
+        name: table[table["piece"] != ""].drop_duplicates("piece").set_index("piece")["category"]
+        for name, table in categories.items()
+    }
+    rows = []
+    for (a, of_a), (b, of_b) in itertools.product(category_of.items(), repeat=2):
+        both = of_a[of_a.index.isin(of_b.index)]
+        non_latin = (both != "LATIN").sum() / max(1, len(both))
+        rows.append((a, b, len(both), len(both) / len(of_a), non_latin))
+    return pd.DataFrame(rows, columns=["a", "b", "shared", "share", "non_latin"])
 
 
 def shared_rows(
@@ -95,8 +124,81 @@ def canonical_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             f"canonical angles of {a.shape} and {b.shape}: need the same rows, and at least as "
             "many as the wider matrix has columns"
         )
-    bases = []
-    for matrix in (a, b):
-        q, r = np.linalg.qr(np.asarray(matrix, np.float64))
-        bases.append(q @ orth(r))
-    return np.linalg.svd(bases[0].T @ bases[1], compute_uv=False).clip(0, 1)
+    (q_a, _), (q_b, _) = map(_basis, (a, b))
+    return np.linalg.svd(q_a.T @ q_b, compute_uv=False).clip(0, 1)
+
+
+def _basis(matrix):
+    """Orthonormal columns that span a matrix's, and the weights that make them of its."""
+    q, r = np.linalg.qr(np.asarray(matrix, np.float64))
+    turn = orth(r)
+    return q @ turn, np.linalg.pinv(r) @ turn
+
+
+def split_half_correlations(a: np.ndarray, b: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Canonical correlations that hold on tokens that the directions were not fitted to.
+
+    The pairs of directions are found on a random half of the rows, their cosines taken on the
+    other half; then the halves change places, and the two are averaged. Of unrelated tables they
+    are about 0, where those of :func:`canonical_correlations` are not. Our definition.
+
+    Parameters
+    ----------
+    a, b : array
+        As there, with twice as many rows. Take the means away first for correlations.
+    seed : int
+        Of the halves.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, in the order of the fitted cosines, -1 to 1.
+    """
+    order = np.random.default_rng(seed).permutation(len(a))
+    halves = np.array_split(order, 2)
+    found = []
+    for fitted, left in (halves, halves[::-1]):
+        (q_a, w_a), (q_b, w_b) = _basis(a[fitted]), _basis(b[fitted])
+        u, _, v = np.linalg.svd(q_a.T @ q_b, full_matrices=False)
+        x, y = a[left] @ (w_a @ u), b[left] @ (w_b @ v.T)
+        found.append((x * y).sum(0) / np.linalg.norm(x, axis=0) / np.linalg.norm(y, axis=0))
+    return np.mean(found, axis=0)
+
+
+def quantised(rows: np.ndarray, bits: int) -> np.ndarray:
+    """A table in steps: each row divided by its largest value, and rounded to the nearest.
+
+    Parameters
+    ----------
+    rows : array
+        (tokens, hidden).
+    bits : int
+        2 or more; ``2^(bits-1) - 1`` steps on either side of 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the same shape and dtype.
+    """
+    step = np.abs(rows).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
+    return (np.round(rows / step) * step).astype(rows.dtype)
+
+
+def permuted_within(labels: np.ndarray | pd.Series, seed: int = 0) -> np.ndarray:
+    """An order that gives every row the place of another of its label: what a label alone does.
+
+    Parameters
+    ----------
+    labels : array
+        Such as the script of every token.
+    seed : int
+
+    Returns
+    -------
+    numpy.ndarray
+        int, a permutation.
+    """
+    rng, order = np.random.default_rng(seed), np.arange(len(labels))
+    for places in pd.Series(np.asarray(labels)).groupby(np.asarray(labels)).indices.values():
+        order[places] = rng.permutation(places)
+    return order

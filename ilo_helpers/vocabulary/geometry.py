@@ -79,7 +79,7 @@ def separability(
     -------
     pandas.DataFrame
         label, tokens (of the label), used (of them), accuracy (mean over folds, 0 to 1; 0.5 is
-        guessing), sd (over folds); best first.
+        guessing), low and high (the least and the greatest of the folds); best first.
 
     Raises
     ------
@@ -109,12 +109,15 @@ def separability(
         # a fold a thread: within products this small threads only wait for each other
         with threadpool_limits(1), parallel_config("threading", n_jobs=-1):
             accuracy = cross_val_score(LogisticRegression(), x, y, cv=FOLDS)
-        table.append((label, len(own), size, accuracy.mean(), accuracy.std(ddof=1)))
-    found = pd.DataFrame(table, columns=["label", "tokens", "used", "accuracy", "sd"])
+        spread = accuracy.min(), accuracy.max()
+        table.append((label, len(own), size, accuracy.mean(), *spread))
+    found = pd.DataFrame(table, columns=["label", "tokens", "used", "accuracy", "low", "high"])
     return found.sort_values("accuracy", ascending=False, ignore_index=True)
 
 
-def token_neighbors(embeddings: xr.DataArray, ids: np.ndarray, k: int) -> pd.DataFrame:
+def token_neighbors(
+    embeddings: xr.DataArray, ids: np.ndarray, k: int, progress: bool = True
+) -> pd.DataFrame:
     """The k tokens nearest to some tokens by cosine; exact.
 
     Parameters
@@ -122,9 +125,11 @@ def token_neighbors(embeddings: xr.DataArray, ids: np.ndarray, k: int) -> pd.Dat
     embeddings : xarray.DataArray
         (token, hidden) with a coordinate ``id``.
     ids : array of int
-        Tokens wanted, in any order; a progress bar counts them (all of 262,144 × 640 take about
-        20 minutes on two cores, a hundredth of them 15 seconds).
+        Tokens wanted, in any order.
     k : int
+    progress : bool
+        Whether a bar counts them: all of 262,144 × 640 take about 20 minutes on two cores, a
+        hundredth of them 15 seconds.
 
     Returns
     -------
@@ -141,7 +146,8 @@ def token_neighbors(embeddings: xr.DataArray, ids: np.ndarray, k: int) -> pd.Dat
     places = pd.Index(known).get_indexer(ids)
     if (places < 0).any():
         raise ValueError(f"no token has the id {ids[places < 0][0]}; ids go up to {known.max()}")
-    index, _ = knn(embeddings.values, k, rows=places, progress="nearest tokens")
+    bar = "nearest tokens" if progress else None
+    index, _ = knn(embeddings.values, k, rows=places, progress=bar)
     return pd.DataFrame(known[np.column_stack([places, index])], pd.Index(ids, name="id"))
 
 

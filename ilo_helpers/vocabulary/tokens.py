@@ -2,7 +2,6 @@
 
 import collections
 import functools
-import itertools
 import json
 import os
 import re
@@ -98,7 +97,39 @@ def _find_tensor(lm):
     return key and (fetch(file_of[key]), key)
 
 
-def token_categories(tokenizer: "PreTrainedTokenizerBase", parity: bool = True) -> pd.DataFrame:
+def load_vocabulary(source: str | os.PathLike) -> "PreTrainedTokenizerBase | list[str]":
+    """A vocabulary without its model's weights.
+
+    Parameters
+    ----------
+    source : str or path
+        Packaged name, hub name or folder: its tokenizer is read. Or a ``.json`` file: a list of
+        the tokens as text in the order of their ids, ``▁`` for a space; texts with the
+        replacement character U+FFFD, or after ``bad: ``, stand for bytes that are no text (so
+        the Hyperpolyglot paper's repository has them).
+
+    Returns
+    -------
+    transformers.PreTrainedTokenizerBase or list of str
+        What :func:`token_categories` takes.
+
+    Raises
+    ------
+    ValueError
+        If the file holds no list of texts.
+    """
+    path = Path(source)
+    if path.suffix != ".json":
+        return load_model(source).tokenizer
+    texts = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{path}: a vocabulary's file is a JSON list of its tokens as text")
+    return ["" if text.startswith("bad: ") or "\ufffd" in text else text for text in texts]
+
+
+def token_categories(
+    vocabulary: "PreTrainedTokenizerBase | list[str]", parity: bool = True
+) -> pd.DataFrame:
     """Script or kind of every token of a vocabulary.
 
     For each character: the first word of its Unicode name if it is a letter, else the first
@@ -108,7 +139,9 @@ def token_categories(tokenizer: "PreTrainedTokenizerBase", parity: bool = True) 
 
     Parameters
     ----------
-    tokenizer : transformers.PreTrainedTokenizerBase
+    vocabulary : transformers.PreTrainedTokenizerBase or list of str
+        A tokenizer, or tokens as text (:func:`load_vocabulary`); a list does not say which of
+        its tokens are special.
     parity : bool
         As published, where SentencePiece's mark ``▁`` counts as a symbol, so that ``▁a`` is a tie
         and an S, and ``<pad>`` is LATIN. False drops the mark (or the space of a byte-level
@@ -121,16 +154,13 @@ def token_categories(tokenizer: "PreTrainedTokenizerBase", parity: bool = True) 
         every tokenizer, so that vocabularies can be compared; empty where the bytes are not
         text) and category (``UNDECODABLE`` there).
     """
-    decode = _byte_decoder(tokenizer)
-    special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
     rows = []
-    for token, place in pd.Series(tokenizer.get_vocab()).sort_values().items():
-        text = token if token in special else decode(token)
+    for place, token, text, special in _texts(vocabulary):
         if not text:
             category = "UNDECODABLE"
         elif parity:
             category = _category(text)
-        elif token in special:
+        elif special:
             category = "SPECIAL"
         elif re.fullmatch("<0x[0-9A-F]{2}>", token):
             category = "BYTE"
@@ -138,6 +168,18 @@ def token_categories(tokenizer: "PreTrainedTokenizerBase", parity: bool = True) 
             category = _category(text.replace(MARK, "").strip(" ") or text)
         rows.append((place, token, text.replace(" ", MARK), category))
     return pd.DataFrame(rows, columns=["id", "token", "piece", "category"]).set_index("id")
+
+
+def _texts(vocabulary):
+    """(id, token, its text, whether it is special) of every token."""
+    if isinstance(vocabulary, list):
+        return [(place, text, text, False) for place, text in enumerate(vocabulary)]
+    decode = _byte_decoder(vocabulary)
+    special = {*vocabulary.all_special_tokens, *vocabulary.get_added_vocab()}
+    return [
+        (place, token, token if token in special else decode(token), token in special)
+        for token, place in pd.Series(vocabulary.get_vocab()).sort_values().items()
+    ]
 
 
 def _byte_decoder(tokenizer):
@@ -162,34 +204,6 @@ def _character_category(character):
     return unicodedata.name(character, "UNNAMED").split()[0] if kind.startswith("L") else kind[0]
 
 
-def vocabulary_overlap(categories: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Tokens that vocabularies share, as text, pair by pair.
-
-    Parameters
-    ----------
-    categories : dict of pandas.DataFrame
-        :func:`token_categories` of each tokenizer, by its name.
-
-    Returns
-    -------
-    pandas.DataFrame
-        a, b, shared (int), share (of a's pieces, 0 to 1; 1 where a is b) and non_latin (of the
-        shared ones, those whose category in a is not LATIN, 0 to 1; 0 where none is shared).
-        Undecodable tokens are not compared. Which of the two sizes the paper divides by is not
-        known to us: the smaller or the larger share can be had from (a, b) and (b, a).
-    """
-    category_of = {
-        name: table[table["piece"] != ""].drop_duplicates("piece").set_index("piece")["category"]
-        for name, table in categories.items()
-    }
-    rows = []
-    for (a, of_a), (b, of_b) in itertools.product(category_of.items(), repeat=2):
-        both = of_a[of_a.index.isin(of_b.index)]
-        non_latin = (both != "LATIN").sum() / max(1, len(both))
-        rows.append((a, b, len(both), len(both) / len(of_a), non_latin))
-    return pd.DataFrame(rows, columns=["a", "b", "shared", "share", "non_latin"])
-
-
 def token_counts(tokenizer: "PreTrainedTokenizerBase", corpus: pd.DataFrame) -> pd.DataFrame:
     """How often each token occurs in each language of a corpus.
 
@@ -206,7 +220,8 @@ def token_counts(tokenizer: "PreTrainedTokenizerBase", corpus: pd.DataFrame) -> 
     """
     counts = {}
     for language in corpus:
-        encoded = tokenizer(corpus[language].tolist(), add_special_tokens=False)["input_ids"]
+        texts = corpus[language].tolist()  # not verbose: however long one is, it is only counted
+        encoded = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
         counts[language] = pd.Series(np.concatenate(encoded).astype(int)).value_counts()
     return pd.DataFrame(counts).fillna(0).astype(int).rename_axis("id")
 

@@ -1,0 +1,149 @@
+"""Figures of notebook 8: what measures see, and what they predict."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from . import style
+from .style import drawing
+
+
+@drawing
+def disturbances(table: pd.DataFrame, title: str) -> Figure:
+    """What each measure says as one thing at a time is disturbed: a panel a disturbance.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns metric, knob, setting, value.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    knobs = dict(list(table.groupby("knob", sort=False)))
+    names = table["metric"].unique()
+    size = (10.5, 1.6 + 0.27 * len(names))
+    fig, axes = plt.subplots(1, len(knobs), figsize=size, sharey=True, squeeze=False)
+    for ax, (knob, part) in zip(axes[0], knobs.items(), strict=True):
+        wide = part.pivot(index="metric", columns="setting", values="value").loc[names]
+        sns.heatmap(
+            wide.rename(columns="{:g}".format), ax=ax, vmin=0, vmax=1, cmap="viridis",
+            cbar=ax is axes[0, -1], cbar_kws={"label": "value"}, linewidths=0.5, yticklabels=1,
+        )  # fmt: skip
+        ax.set(title=knob, xlabel="", ylabel="")
+        ax.tick_params(axis="both", rotation=0)
+        ax.grid(visible=False)
+    return style.titled(fig, title)
+
+
+@drawing
+def predictions_by_layer(table: pd.DataFrame, title: str, value: str = "rho") -> Figure:
+    """Correlation of every measure with every skill, by layer: a panel a skill.
+
+    A dot marks the layers at which the interval of resampled families leaves out 0.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of :func:`ilo_helpers.validity.prediction.predictions`: measure, skill, layer, ``value``,
+        and its low and high where it has them.
+    title : str
+    value : str
+        ``"rho"``, ``"partial"`` or ``"within"``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    ends = {"rho": ["low", "high"], "partial": ["partial_low", "partial_high"]}.get(value)
+    skills = dict(list(table.groupby("skill", sort=False)))
+    names = table["measure"].unique()
+    size = (3 + 2.9 * len(skills), 1.4 + 0.22 * len(names))
+    fig, axes = plt.subplots(1, len(skills), figsize=size, sharey=True, squeeze=False)
+    for ax, (skill, part) in zip(axes[0], skills.items(), strict=True):
+        wide = part.pivot(index="measure", columns="layer", values=value).loc[names]
+        sns.heatmap(
+            wide, ax=ax, vmin=-1, vmax=1, cmap="vlag", cbar=ax is axes[0, -1], yticklabels=1,
+            xticklabels=max(1, wide.shape[1] // 6), cbar_kws={"label": "Spearman's ρ"},
+        )  # fmt: skip
+        if ends and ends[0] in part:
+            sure = part[(part[ends[0]] > 0) | (part[ends[1]] < 0)]
+            rows = sure["measure"].map({name: i for i, name in enumerate(names)})
+            places = sure["layer"].map({layer: i for i, layer in enumerate(wide.columns)})
+            ax.scatter(places + 0.5, rows + 0.5, s=3, color="black")
+        ax.set(title=skill, ylabel="")
+        ax.tick_params(axis="both", rotation=0)
+        ax.grid(visible=False)
+    return style.titled(fig, title)
+
+
+@drawing
+def correlations_by_layer(table: pd.DataFrame, title: str, hue: str = "measure") -> Figure:
+    """Correlations by layer as lines with their intervals: a panel a skill.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns skill, layer, rho, low, high and ``hue``.
+    title : str
+    hue : str
+        A line for each of its values.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    skills = dict(list(table.groupby("skill", sort=False)))
+    colors = style.in_turn(table[hue])
+    fig, axes, lowest = style.panels(len(skills), 3.7, 2.9, below=0.5)
+    for ax, (skill, part) in zip(axes, skills.items(), strict=True):
+        for name, color, line in style.colored(part, hue, colors):
+            ax.plot(line["layer"], line["rho"], color=color, marker="o", label=name)
+            ax.fill_between(line["layer"], line["low"], line["high"], color=color, alpha=0.12)
+        ax.axhline(0, color="0.4", linestyle=":")
+        ax.set(title=skill, ylim=(-1, 1))
+    axes[0].set_ylabel("Spearman's ρ over languages")
+    style.whole_numbers(*lowest)
+    style.legend_below(fig)
+    return style.titled(fig, title)
+
+
+@drawing
+def chosen_and_tried(table: pd.DataFrame, title: str) -> Figure:
+    """How well a measure predicts where its layer was chosen, and on other languages.
+
+    A panel a skill, a row a measure: an open dot where the layer was chosen, a full one with its
+    interval where it was tried, and the layer.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of :func:`ilo_helpers.validity.prediction.chosen_layers`.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    skills = dict(list(table.groupby("skill", sort=False)))
+    names = list(table["measure"].unique())
+    size = (3 + 2.9 * len(skills), 1.4 + 0.22 * len(names))
+    fig, axes = plt.subplots(1, len(skills), figsize=size, sharey=True, squeeze=False)
+    for ax, (skill, part) in zip(axes[0], skills.items(), strict=True):
+        part = part.set_index("measure").loc[names]
+        rows = np.arange(len(names))
+        ax.hlines(rows, part["low"], part["high"], color="0.7")
+        ax.scatter(part["chosen"], rows, facecolor="none", edgecolor="0.4", s=18)
+        ax.scatter(part["tried"], rows, color=style.MODEL_COLORS[0], s=18)
+        for row, layer in zip(rows, part["layer"], strict=True):
+            if np.isfinite(layer):
+                ax.annotate(f"{layer:g}", (1.05, row), fontsize=7, va="center")
+        ax.axvline(0, color="0.4", linestyle=":")
+        ax.set(title=skill, xlim=(-0.6, 1.2), yticks=rows, yticklabels=names)
+        ax.set_xlabel("Spearman's ρ; right: layer chosen")
+    axes[0, 0].invert_yaxis()
+    return style.titled(fig, title)

@@ -1,0 +1,91 @@
+"""ILO, its parts, its variants and its rivals: every layer and language in one table."""
+
+import pandas as pd
+
+from ..ilo import ilo_scores
+from ..neighbors import (
+    nearest_neighbors,
+    neighbor_kinds,
+    neighbors_within,
+    without_translations,
+)
+from ..regions.confounds import csls_neighbors
+from ..regions.length import token_counts, without_length
+from ..study import Study
+from .alignment import alignment_scores
+
+#: ILO and what is made of it.
+OWN = [
+    "bridge", "reach", "ILO", "ILO, no translations", "ILO, no BOS", "ILO, length taken out",
+    "ILO, CSLS", "ILO with the source", "label overlap",
+]  # fmt: skip
+AT = ["layer", "language"]
+
+
+def language_measures(study: Study, source: str) -> pd.DataFrame:
+    """ILO, its variants and all rivals, of every layer and language.
+
+    Parameters
+    ----------
+    study : Study
+    source : str
+        Language that the classifier learns from: the pivot of the pairwise measures.
+
+    Returns
+    -------
+    pandas.DataFrame
+        layer, language (not the source) and a column a measure: those of :data:`OWN`, and every
+        :data:`~ilo_helpers.validity.alignment.ALIGNMENT_METRICS` against the source
+        (``"P@1, source"``) and over all pairs (``"P@1, all pairs"``); MEXA with its own pooling,
+        the mean weighted by position, too. ``"ILO with the source"`` is that of the pool of the
+        two languages alone, at τ = 1: it knows the source as the pairwise measures do.
+    """
+    own = _own_measures(study, source)
+    rivals = {
+        how: alignment_scores(study.acts, pivot=pivot)
+        for how, pivot in {"source": source, "all pairs": None}.items()
+    }
+    by_position = alignment_scores(study.vectors_of("mean_by_position"), "MEXA", source)
+    rivals["source, its pooling"] = by_position
+    tables = [own] + [
+        table.assign(metric=table["metric"] + f", {how}").pivot(
+            index=AT, columns="metric", values="value"
+        )[[f"{name}, {how}" for name in table["metric"].unique()]]
+        for how, table in rivals.items()
+    ]
+    whole = pd.concat(tables, axis=1).reset_index()
+    whole = whole[whole["language"] != source]
+    return whole.reset_index(drop=True)
+
+
+def _own_measures(study, source):
+    """Of ILO, by layer and language."""
+    k, tau, neighbors = study.k, study.tau, study.neighbors
+    counts = token_counts(study.model, study.text)
+    lists = {
+        "ILO, no translations": without_translations(neighbors, k),
+        "ILO, no BOS": study.neighbors_of(study.bare),
+        "ILO, length taken out": nearest_neighbors(
+            without_length(study.acts, counts), k, study.metric, keep=False
+        ),
+        "ILO, CSLS": csls_neighbors(study.acts, k),
+    }
+    own = study.scores.set_index(AT)[["bridge", "reach", "ilo"]].rename(columns={"ilo": "ILO"})
+    for name, near in lists.items():
+        own[name] = ilo_scores(near, k, tau).set_index(AT)["ilo"]
+    own["ILO with the source"] = _with_source(study, source)
+    own["label overlap"] = 1 - neighbor_kinds(neighbors, k).set_index(AT)["own"]
+    return own[OWN]
+
+
+def _with_source(study, source):
+    """ILO of each language in the pool of it and the source."""
+    codes = list(study.text.columns)
+    parts = []
+    for place, code in enumerate(codes):
+        if code != source:
+            pair = sorted([place, codes.index(source)])
+            near = neighbors_within(study.neighbors, study.acts, study.k, languages=pair)
+            scores = ilo_scores(near, study.k, 1)
+            parts.append(scores[scores["language"] == code])
+    return pd.concat(parts).set_index(AT)["ilo"]

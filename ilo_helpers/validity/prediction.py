@@ -1,0 +1,188 @@
+"""Does a measure of alignment tell which languages learn with the source language?
+
+Every measure at every layer is set against every skill, plain and with what else tells languages
+apart held fixed. Our design, written down before its results: notebook 8 says it in words.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+#: Random halves of the families, in one of which a layer is chosen.
+HALVES = 200
+AT = ["layer", "language"]
+
+
+def predictions(
+    measures: pd.DataFrame, skills: pd.DataFrame, languages: pd.DataFrame, draws: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
+    """Rank correlation of every measure with every skill, at every layer.
+
+    Parameters
+    ----------
+    measures : pandas.DataFrame
+        layer, language and a column a measure:
+        :func:`ilo_helpers.validity.measures.language_measures`.
+    skills : pandas.DataFrame
+        skill, language, value (greater is better) and layer, NaN where the skill has none: a
+        measure is set against the skill at its own layer.
+    languages : pandas.DataFrame
+        As :func:`ilo_helpers.language_table`: resource_class, script, family.
+    draws, seed : int
+        Resamples of whole families: relatives are not independent.
+
+    Returns
+    -------
+    pandas.DataFrame
+        skill, measure, layer, languages (int), families (int); rho, Spearman's correlation, and
+        the middle 95% of the resamples (low, high; the ranks stay those of all languages); the
+        same with resource class and Latin script held fixed (partial, partial_low, partial_high);
+        and with the family held fixed as well, which leaves what differs between relatives
+        (within, and its degrees of freedom). NaN where a measure or a skill does not vary.
+    """
+    rows = []
+    for skill, layer, values, target in _pairs(measures, skills):
+        known = languages.loc[values.index]
+        family = pd.factorize(known["family"])[0]
+        held = np.column_stack([known["resource_class"], known["script"] == "Latin"])
+        held = stats.rankdata(held.astype(float), axis=0)
+        relatives = np.column_stack([held, family[:, None] == np.arange(family.max() + 1)])
+        ranks = _ranks(values, target)
+        found = {"measure": values.columns, "languages": len(known), "families": family.max() + 1}
+        weights = _family_weights(family, draws, seed)
+        for name, controls in {"rho": held[:, :0], "partial": held}.items():
+            drawn = weighted_partial(ranks, controls, weights)
+            low, high = pd.DataFrame(drawn).quantile([0.025, 0.975]).to_numpy()  # NaN left out
+            ends = ("low", "high") if name == "rho" else ("partial_low", "partial_high")
+            found[name] = weighted_partial(ranks, controls)[0]
+            found |= dict(zip(ends, (low, high), strict=True))
+        found["within"] = weighted_partial(ranks, relatives)[0]
+        design = np.column_stack([np.ones(len(known)), relatives])
+        found["degrees"] = len(known) - 1 - np.linalg.matrix_rank(design)
+        rows.append(pd.DataFrame({"skill": skill, "layer": layer} | found))
+    first = ["skill", "measure", "layer"]
+    table = pd.concat(rows, ignore_index=True)
+    return table[first + [name for name in table if name not in first]]
+
+
+def chosen_layers(
+    measures: pd.DataFrame, skills: pd.DataFrame, languages: pd.DataFrame, seed: int = 0
+) -> pd.DataFrame:
+    """A measure's layer chosen on half of the families, and tried on the others.
+
+    Parameters
+    ----------
+    measures, skills, languages
+        As for :func:`predictions`.
+    seed : int
+        Of the halves, :data:`HALVES` in number, each used both ways round; no family is in both.
+
+    Returns
+    -------
+    pandas.DataFrame
+        skill, measure; layer, the one chosen most often; chosen, Spearman's correlation where it
+        was chosen, and tried, on the other half, means over the halves: their difference is what
+        looking at many layers makes up; low and high, the middle 95% of the latter.
+    """
+    rows = []
+    for skill in skills["skill"].unique():
+        pairs = list(_pairs(measures, skills[skills["skill"] == skill]))
+        family = pd.factorize(languages.loc[pairs[0][2].index, "family"])[0]
+        here = _halves(family, seed)
+        halves = [
+            np.stack([weighted_partial(_ranks(values, target), np.empty((len(target), 0)), half)
+                      for _, _, values, target in pairs])
+            for half in (here, 1 - here)
+        ]  # fmt: skip
+        chosen, tried = (np.concatenate([halves[i], halves[1 - i]], axis=1) for i in (0, 1))
+        layers = np.array([layer for _, layer, *_ in pairs])
+        for place, measure in enumerate(pairs[0][2].columns):
+            found = _tried(chosen[..., place], tried[..., place], layers)
+            rows.append({"skill": skill, "measure": measure} | found)
+    return pd.DataFrame(rows)
+
+
+def weighted_partial(
+    ranks: np.ndarray, controls: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Correlation of every column with the last, what the controls explain taken out of both.
+
+    Parameters
+    ----------
+    ranks : numpy.ndarray
+        (N, columns); of ranks, the correlation is Spearman's.
+    controls : numpy.ndarray
+        (N, controls), regressed out with a constant; may have no column.
+    weights : numpy.ndarray, optional
+        (draws, N), such as how often each is drawn; default once each.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (draws, columns − 1), −1 to 1; NaN where nothing is left of either.
+    """
+    weights = np.ones((1, len(ranks))) if weights is None else np.asarray(weights, float)
+    design = np.column_stack([np.ones(len(ranks)), controls])
+    both, c = np.column_stack([design, ranks - ranks.mean(0)]), design.shape[1]
+    gram = np.einsum("dn,np,nq->dpq", weights, both, both, optimize=True)
+    # controls that are a sum of others are left out, at a precision that rounding does not reach
+    inverse = np.linalg.pinv(gram[:, :c, :c], rcond=1e-10, hermitian=True)
+    left = gram[:, c:, c:] - gram[:, c:, :c] @ inverse @ gram[:, :c, c:]
+    own, whole = (np.diagonal(each, axis1=1, axis2=2) for each in (left, gram[:, c:, c:]))
+    share = np.where(own > 1e-7 * whole, own, np.nan)
+    return left[:, :-1, -1] / np.sqrt(share[:, :-1] * share[:, -1:])
+
+
+def _pairs(measures, skills):
+    """Skill, layer, and measures and skill of the languages that have both."""
+    names = [name for name in measures if name not in AT]
+    for skill, part in skills.groupby("skill", sort=False):
+        for layer, table in measures.groupby("layer"):
+            at = part[part["layer"].isna() | (part["layer"] == layer)]
+            target = at.set_index("language")["value"].dropna()
+            values = table.set_index("language")[names]
+            both = values.index[values.index.isin(target.index)]
+            yield skill, int(layer), values.loc[both], target[both]
+
+
+def _ranks(values, target):
+    """Ranks of every measure and, last, of the skill; NaN where a measure has no value."""
+    return stats.rankdata(np.column_stack([values, target]), axis=0, nan_policy="propagate")
+
+
+def _family_weights(family, draws, seed):
+    """How often each language is drawn, families drawn with replacement, (draws, N)."""
+    families = family.max() + 1
+    times = np.random.default_rng(seed).multinomial(
+        families, np.full(families, 1 / families), draws
+    )
+    return times[:, family]
+
+
+def _halves(family, seed):
+    """Which languages are in the first of two halves without a common family, (half, N)."""
+    rng, sizes = np.random.default_rng(seed), np.bincount(family)
+    halves = []
+    for _ in range(HALVES):
+        order = rng.permutation(len(sizes))
+        filled = np.cumsum(sizes[order])
+        last = np.abs(filled - len(family) / 2).argmin()
+        halves.append(np.isin(family, order[: last + 1]))
+    return np.array(halves, float)
+
+
+def _tried(chosen, tried, layers):
+    """Of one measure, (layer, half): where it is best, and what it is there on the other half."""
+    usable = np.isfinite(chosen).any(axis=0)
+    best = np.nanargmax(chosen[:, usable], axis=0)
+    there = np.arange(usable.sum())
+    on_half, on_other = chosen[:, usable][best, there], tried[:, usable][best, there]
+    told = np.isfinite(on_other)
+    if not told.any():
+        return {"layer": np.nan, "chosen": np.nan, "tried": np.nan, "low": np.nan, "high": np.nan}
+    low, high = np.percentile(on_other[told], [2.5, 97.5])
+    return {
+        "layer": int(stats.mode(layers[best[told]]).mode), "chosen": on_half[told].mean(),
+        "tried": on_other[told].mean(), "low": low, "high": high,
+    }  # fmt: skip

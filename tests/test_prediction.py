@@ -1,0 +1,119 @@
+"""Which measure tells which skill: correlations over languages, relatives counted once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import CORPUS
+from scipy import stats
+
+from ilo_helpers import ilo_scores, language_table, nearest_neighbors, open_study
+from ilo_helpers.validity.alignment import ALIGNMENT_METRICS, alignment_scores
+from ilo_helpers.validity.measures import OWN, language_measures
+from ilo_helpers.validity.prediction import chosen_layers, predictions, weighted_partial
+
+LANGUAGES = language_table()
+
+
+def made(seed=0, layers=3):
+    """Measures and a skill by layer of the paper's languages but English, at random."""
+    rng = np.random.default_rng(seed)
+    codes = [code for code in LANGUAGES.index if code != "eng_Latn"]
+    rows = [(layer, code) for layer in range(layers) for code in codes]
+    table = pd.DataFrame(rows, columns=["layer", "language"])
+    table["noise"] = rng.normal(size=len(table))
+    skill = table.assign(skill="probe", value=rng.normal(size=len(table)))
+    table["told"] = skill["value"] ** 3  # the same order
+    table["flat"] = 1.0
+    return table, skill[["skill", "layer", "language", "value"]]
+
+
+def test_plain_correlation_is_spearman_s_at_the_skill_s_own_layer():
+    table, skill = made()
+    found = predictions(table, skill, LANGUAGES, draws=50).set_index(["measure", "layer"])
+    for layer in range(3):
+        x = table[table["layer"] == layer].set_index("language")["noise"]
+        y = skill[skill["layer"] == layer].set_index("language")["value"]
+        rho = stats.spearmanr(x, y[x.index]).statistic
+        assert found.loc[("noise", layer), "rho"] == pytest.approx(rho, abs=1e-12)
+    for name in ("rho", "low", "partial", "within"):
+        np.testing.assert_allclose(found.loc["told", name], 1)
+    assert found.loc["flat", ["rho", "partial", "within"]].isna().all(axis=None)
+    assert (found["languages"] == 30).all() and (found["families"] == 11).all()
+
+
+def test_partial_is_the_correlation_of_what_two_regressions_leave():
+    table, skill = made(1, layers=1)
+    row = predictions(table, skill, LANGUAGES, draws=20).set_index("measure").loc["noise"]
+    codes = table["language"]
+    known = LANGUAGES.loc[codes]
+    x, y = stats.rankdata(table["noise"]), stats.rankdata(skill["value"])
+    held = [stats.rankdata(known["resource_class"]), stats.rankdata(known["script"] == "Latin")]
+    family = [(known["family"] == each).astype(float) for each in known["family"].unique()]
+    for name, controls in {"partial": held, "within": held + family}.items():
+        design = np.column_stack([np.ones(30), *controls])
+        left = [each - design @ np.linalg.pinv(design) @ each for each in (x, y)]
+        rho = left[0] @ left[1] / np.linalg.norm(left[0]) / np.linalg.norm(left[1])
+        assert row[name] == pytest.approx(rho, abs=1e-9)
+        if name == "within":
+            assert row["degrees"] == 30 - 1 - np.linalg.matrix_rank(design)
+
+
+def test_a_skill_that_follows_the_family_alone_leaves_nothing_between_relatives():
+    table, skill = made(2, layers=1)
+    skill["value"] = pd.factorize(LANGUAGES.loc[skill["language"], "family"])[0].astype(float)
+    row = predictions(table, skill, LANGUAGES, draws=20).set_index("measure").loc["noise"]
+    assert np.isnan(row["within"]) and np.isfinite(row["rho"])
+
+
+def test_whole_weights_count_a_row_that_often():
+    rng = np.random.default_rng(0)
+    ranks, controls = rng.normal(size=(12, 4)), rng.normal(size=(12, 2))
+    weights = rng.integers(0, 4, (5, 12))
+    found = weighted_partial(ranks, controls, weights)
+    for row, often in zip(found, weights, strict=True):
+        again = weighted_partial(ranks.repeat(often, 0), controls.repeat(often, 0))[0]
+        np.testing.assert_allclose(row, again, atol=1e-9)
+    np.testing.assert_allclose(weighted_partial(ranks, controls[:, :0])[0],
+                               np.corrcoef(ranks.T)[:-1, -1], atol=1e-12)  # fmt: skip
+
+
+def test_a_layer_chosen_by_luck_does_not_hold_on_the_other_half():
+    table, skill = made(3, layers=25)
+    skill = skill[skill["layer"] == 0].assign(layer=np.nan)  # a skill without layers
+    table["told"] = table["noise"].to_numpy()[::-1]
+    table.loc[table["layer"] == 7, "told"] = skill["value"].to_numpy()
+    found = chosen_layers(table, skill, LANGUAGES).set_index("measure")
+    assert found.loc["told", "layer"] == 7
+    np.testing.assert_allclose(
+        found.loc["told", ["chosen", "tried", "low", "high"]].astype(float), 1
+    )
+    noise = found.loc["noise"]
+    assert noise["chosen"] > 0.3 and abs(noise["tried"]) < 0.25 and noise["low"] < 0 < noise["high"]
+    assert np.isnan(found.loc["flat", "tried"])
+
+
+def test_measures_of_a_study(study_of_world):
+    """ILO and its kin are those of the lists; rivals carry their pivot in their names."""
+    study = study_of_world
+    table = language_measures(study, "eng_Latn")
+    assert list(table)[: 2 + len(OWN)] == ["layer", "language", *OWN]
+    assert "eng_Latn" not in set(table["language"]) and table.notna().all(axis=None)
+    plain = study.scores[study.scores["language"] != "eng_Latn"]
+    assert table["ILO"].tolist() == plain["ilo"].tolist()
+    for how, pivot in {"source": "eng_Latn", "all pairs": None}.items():
+        scores = alignment_scores(study.acts, "P@1", pivot)
+        scores = scores[scores["language"] != "eng_Latn"]
+        np.testing.assert_allclose(table[f"P@1, {how}"], scores["value"])
+    assert len(list(table)) == 2 + len(OWN) + 2 * len(ALIGNMENT_METRICS) + 1
+
+    # the pool of a language and the source, searched by itself
+    code = table["language"].iloc[-1]
+    pair = study.acts.sel(language=["eng_Latn", code])
+    alone = ilo_scores(nearest_neighbors(pair, study.k, keep=False), study.k, 1)
+    alone = alone[alone["language"] == code]["ilo"]
+    assert table[table["language"] == code]["ILO with the source"].tolist() == alone.tolist()
+
+
+@pytest.fixture
+def study_of_world(tiny, data):
+    return open_study(tiny("llama"), CORPUS, k=3, tau=2)
