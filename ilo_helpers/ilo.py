@@ -104,7 +104,7 @@ class Tally:
         return place, row, pair
 
     def without_each(
-        self, k: int, tau: int, blocks: Sequence | None = None
+        self, k: int, tau: int, blocks: Sequence | np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """The same without each block of sentences in turn, in all languages.
 
@@ -127,16 +127,16 @@ class Tally:
             If there are not as many labels as sentences, or all are one block.
         """
         layers, languages, sentences = self.met.shape[:3]
-        blocks = number_blocks(range(sentences) if blocks is None else blocks, sentences)
-        sizes = np.bincount(blocks)
+        block = number_blocks(range(sentences) if blocks is None else blocks, sentences)
+        sizes = np.bincount(block)
         bridging = self.count[..., k - 1] >= tau
-        cell = np.arange(layers * languages)[:, None] * len(sizes) + blocks  # of each list
+        cell = np.arange(layers * languages)[:, None] * len(sizes) + block  # of each list
         inside = np.bincount(cell[bridging.reshape(cell.shape)], minlength=cell.max() + 1)
         inside = inside.reshape(layers, languages, -1)
         bridge = (bridging.sum(axis=2, keepdims=True) - inside) / (sentences - sizes)
         place, row, pair = self._meetings
         meets = np.zeros((layers * languages**2, len(sizes)), bool)  # a pair of languages in it
-        meets[pair[place < k], blocks[row[place < k] % sentences]] = True
+        meets[pair[place < k], block[row[place < k] % sentences]] = True
         lost = meets & (meets.sum(axis=1, keepdims=True) == 1)  # the only block in which it does
         lost = lost.reshape(layers, languages, languages, -1).sum(axis=2)
         reach = ((self.first < k).sum(axis=2)[..., None] - lost) / (languages - 1)
@@ -144,7 +144,7 @@ class Tally:
         return parts | {"ilo": hmean([*parts.values()])}
 
 
-def number_blocks(blocks: Sequence, sentences: int) -> np.ndarray:
+def number_blocks(blocks: Sequence | np.ndarray, sentences: int) -> np.ndarray:
     """Number of each sentence's block, from 0, in the order they come.
 
     Parameters

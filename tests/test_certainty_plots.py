@@ -74,10 +74,10 @@ def test_before_and_after():
 
 
 def test_intervals_by_layer():
-    methods = ["bootstrap", "block jackknife"]
+    methods = ["bootstrap", "block jackknife", "sentence jackknife"]
     table = pd.DataFrame([(layer, method, 0.1 * layer) for method in methods for layer in range(3)],
                          columns=["layer", "method", "ilo"])  # fmt: skip
-    table = table.assign(low=table["ilo"] - 0.01, high=table["ilo"] + RNG.random(6))
+    table = table.assign(low=table["ilo"] - 0.01, high=table["ilo"] + RNG.random(9))
     apart = pd.DataFrame({"layer": range(3), "difference": [0.2, 0.1, 0.0], "low": [0.1, -0.1, 0.0],
                           "high": [0.3, 0.2, 0.0]})  # fmt: skip
     left, middle, right = plots.intervals_by_layer(table, apart, 2, "T").axes
@@ -86,13 +86,15 @@ def test_intervals_by_layer():
     assert places[:, 1].tolist() == part["ilo"].tolist()
     assert {*np.diff(places[:, 0])} == {1.0}
     np.testing.assert_allclose(bars[:, :, 1], part[["low", "high"]])
-    widths = [line.get_ydata().tolist() for line in middle.get_lines()]
-    other = table[table["method"] == "bootstrap"]
-    np.testing.assert_allclose(widths, [each["high"] - each["low"] for each in (part, other)])
+    wide = (table["high"] - table["low"]).to_numpy().reshape(3, 3)
+    blocks, sentences, bootstrap = (line.get_ydata() for line in middle.get_lines()[:3])
+    np.testing.assert_allclose(blocks, wide[1] / wide[2])
+    np.testing.assert_allclose(bootstrap, wide[0] / wide[2])
+    assert sentences.tolist() == [1, 1, 1]
     places, bars = dots(right.containers[0])
     np.testing.assert_allclose(places, points(apart, "layer", "difference"))
     np.testing.assert_allclose(bars[:, :, 1], apart[["low", "high"]])
-    assert level(left, 0.2) and level(right, 0)
+    assert level(left, 0.2) and level(middle, 1) and level(right, 0)
 
 
 def test_coverage_dots():
@@ -102,7 +104,7 @@ def test_coverage_dots():
     table = pd.DataFrame(rows, columns=["world", "score", "method", "holds"]).assign(corpora=100)
     one, two = plots.coverage_dots(table, "T").axes
     assert (one.get_title("left"), two.get_title("left")) == ("w", "v")
-    assert [text.get_text() for text in one.get_yticklabels()] == ["ilo", "reach"]
+    assert [text.get_text() for text in one.get_yticklabels()] == ["ILO", "reach R"]
     jackknife, bootstrap = (dots(each) for each in one.containers)
     assert jackknife[0][:, 0].tolist() == [0.9] and bootstrap[0][:, 0].tolist() == [0.8, 0.2]
     half = 1.96 * (0.2 * 0.8 / 100) ** 0.5

@@ -102,6 +102,25 @@ def test_official_flores_layout_by_path_and_by_variable(tmp_path, monkeypatch):
         load_corpus(root, languages=["eng_Latn", "kor_Hang"])
 
 
+def test_sib200_is_a_corpus_with_the_ids_of_its_items(tmp_path):
+    for code in ("eng_Latn", "deu_Latn"):
+        for split, ids in {"train": "12", "dev": "3", "test": "45"}.items():
+            rows = "".join(f'{i}\tsports\t{code} "{i}\n' for i in ids)
+            write(tmp_path / code, {f"{split}.tsv": "index_id\tcategory\ttext\n" + rows})
+    corpus = load_corpus(tmp_path, split="test")
+    assert corpus.attrs["name"] == "sib200-test" and list(corpus.index) == ["4", "5"]
+    assert list(corpus) == ["eng_Latn", "deu_Latn"] or list(corpus) == ["deu_Latn", "eng_Latn"]
+    assert corpus.loc["5", "deu_Latn"] == 'deu_Latn "5'
+    assert list(load_corpus(tmp_path).index) == ["1", "2", "3", "4", "5"]
+    with pytest.raises(ValueError, match="split 'devtest'; choose one of"):
+        load_corpus(tmp_path, split="devtest")
+    with pytest.raises(ValueError, match="language fra_Latn is missing"):
+        load_corpus(tmp_path, languages=["eng_Latn", "fra_Latn"])
+    write(tmp_path / "deu_Latn", {"test.tsv": "index_id\tcategory\ttext\n4\tsports\tx\n"})
+    with pytest.raises(ValueError, match="_Latn has other ids than"):
+        load_corpus(tmp_path, split="test")
+
+
 def test_documents_of_flores_are_the_web_pages_where_the_copy_names_them(tmp_path):
     root = tmp_path / "flores"
     write(root / "dev", {f"{code}.dev": "one\ntwo\nthree\n" for code in ("eng_Latn", "deu_Latn")})

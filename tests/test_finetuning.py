@@ -59,8 +59,11 @@ def block(name):
     ("freeze", "moves"),
     [
         ("none", lambda name: True),
-        ("first-2", lambda name: block(name) == 2),
-        ("last-2", lambda name: block(name) == 0),
+        ("table", lambda name: block(name) is not None),
+        ("first-2", lambda name: block(name) not in (0, 1)),
+        ("table+first-2", lambda name: block(name) == 2),
+        ("table+last-2", lambda name: block(name) == 0),
+        ("first-3", lambda name: block(name) is None),
         ("lora", lambda name: block(name) is not None and "norm" not in name),
     ],
 )
@@ -80,7 +83,7 @@ def trained(network):
 @pytest.mark.parametrize("kind", ["llama", "gemma3", "bloom", "xlm-roberta", "bert", "gpt2"])
 def test_gradients_of_frozen_blocks_are_none_in_every_layout(kind, tiny):
     lm = load_model(tiny(kind))
-    freeze_parameters(lm.model, 3, "first-2")
+    freeze_parameters(lm.model, 3, "table+first-2")
     assert 0 < trained(lm.model) < sum(p.numel() for p in lm.model.parameters()) / 2
     out = lm.model(input_ids=torch.tensor([[5, 6, 7, 8]]))
     out.last_hidden_state.square().sum().backward()
@@ -92,10 +95,20 @@ def test_gradients_of_frozen_blocks_are_none_in_every_layout(kind, tiny):
 def test_first_and_last_train_as_many_blocks(tiny):
     models = [load_model(tiny("llama")).model for _ in range(2)]
     counts = [
-        trained(freeze_parameters(m, 3, f"{end}-1"))
+        trained(freeze_parameters(m, 3, f"table+{end}-1"))
         for m, end in zip(models, ("first", "last"), strict=True)
     ]
     assert counts[0] == counts[1] > 0
+
+
+def test_blocks_at_random_are_drawn_by_the_seed(tiny):
+    def frozen(seed):
+        lm = load_model(tiny("llama"))
+        freeze_parameters(lm.model, 3, "random-1", seed)
+        return [i for i, block in enumerate(lm.blocks) if not trained(block)]
+
+    assert [len(frozen(seed)) for seed in range(3)] == [1, 1, 1] and frozen(0) == frozen(0)
+    assert {tuple(frozen(seed)) for seed in range(12)} == {(0,), (1,), (2,)}
 
 
 def test_training_learns_and_transfers_where_the_texts_are_alike(tiny, task):
@@ -192,7 +205,7 @@ def test_loss_is_that_of_the_answer_alone(tiny):
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3"])
-@pytest.mark.parametrize("freeze", ["none", "first-1"])
+@pytest.mark.parametrize("freeze", ["none", "first-1", "table+first-1"])
 def test_gradients_are_those_of_the_plain_network(freeze, kind, tiny):
     """The short cuts for a wide head, frozen or tied to the token table, change no gradient."""
     lm = load_model(tiny(kind))
@@ -279,12 +292,16 @@ def test_finished_run_is_not_trained_again_and_every_setting_makes_another(tiny,
     monkeypatch.setattr(finetuning, "_train", None)  # would fail if it were called
     assert fine_tune(load_model(tiny("llama")), task, words=WORDS, epochs=1) == path
     run = evaluation.run_settings(load_model(path))
-    assert run["recipe"] == 1 and run["words"] == WORDS and run["torch"] == torch.__version__
+    assert (
+        run["recipe"] == finetuning.RECIPES["finetuned"]
+        and run["words"] == WORDS
+        and run["torch"] == torch.__version__
+    )
     fewer = task.drop(task.index[(task["split"] == "train") & (task["language"] == "eng_Latn")][0])
     for items, options in [(fewer, {}), (task, {"seed": 1}), (task, {"freeze": "first-1"})]:
         with pytest.raises(TypeError, match="'NoneType' object is not callable"):
             fine_tune(tiny("llama"), items, words=WORDS, epochs=1, **options)
-    monkeypatch.setitem(finetuning.RECIPES, "finetuned", 2)
+    monkeypatch.setitem(finetuning.RECIPES, "finetuned", 99)
     with pytest.raises(TypeError, match="'NoneType' object is not callable"):
         fine_tune(tiny("llama"), task, words=WORDS, epochs=1)
 
@@ -317,8 +334,10 @@ def test_errors(tiny, task):
         fine_tune(folder, task)
     with pytest.raises(ValueError, match="freeze 'most': choose 'none'"):
         fine_tune(folder, task, words=WORDS, freeze="most")
-    with pytest.raises(ValueError, match="with 3 blocks, freeze 1 to 2"):
-        fine_tune(folder, task, words=WORDS, freeze="first-3")
+    with pytest.raises(ValueError, match="freeze 'first-4': there are 3 blocks, freeze 1 to 3"):
+        fine_tune(folder, task, words=WORDS, freeze="table+first-4")
+    with pytest.raises(ValueError, match="'table\\+last-3': of 3 blocks nothing is left to train"):
+        fine_tune(folder, task, words=WORDS, freeze="table+last-3")
     with pytest.raises(ValueError, match="'tiny-bert' has no language-modelling head"):
         fine_tune(tiny("bert"), task, words=WORDS)
     without = task[task["split"] != "dev"]

@@ -67,10 +67,6 @@ KINDS = made(run=["before", "full", "frozen"], language=CODES)
 KINDS = KINDS.assign(low=KINDS["ilo"] * 0.5, high=KINDS["ilo"] * 1.5)
 CHANGES = made(run=["full", "frozen"], group=["all", "low", "high"], layer=range(2))
 CHANGES = CHANGES.assign(change=CHANGES["ilo"], low=-1.0, high=CHANGES["ilo"] + 1)
-RUNS = pd.DataFrame({
-    "freeze": ["none", "none", "first-8"], "learning_rate": [1e-5, 1e-5, 1e-4],
-    "english": [0.5, 0.7, 0.9], "others": [0.1, 0.3, 0.4], "label": ["", "", "1e-4"],
-})  # fmt: skip
 RATIO = xr.DataArray(
     np.random.default_rng(0).random((5, 5)) * 5, dims=("language", "neighbor_language"),
     coords={"language": CODES, "neighbor_language": CODES},
@@ -125,7 +121,6 @@ DRAWN = {
     "changes_by_layer": lambda: plots.changes_by_layer(CHANGES, "T"),
     "confounds_by_layer": lambda: plots.confounds_by_layer(CONFOUNDS, "T"),
     "diversity_by_frequency": lambda: plots.diversity_by_frequency(DECILES, "y", "T"),
-    "dose_response": lambda: plots.dose_response(RUNS, {"english": "E", "others": "O"}, "T"),
     "dots_by_language": lambda: plots.dots_by_language(KINDS, "ilo", "run", "x", "T"),
     "explorer_figure": lambda: explorer.explorer_figure(
         {"shown": CURVES, "A": CURVES / 2}, SURFACE, GROUPED, "kind", GROUP_COLORS, HERE, "T"
@@ -145,7 +140,6 @@ DRAWN = {
     "rates_between_languages": lambda: plots.rates_between_languages(RATIO, KNOWN, "T"),
     "region_maps": lambda: plots.region_maps(REGIONS, "T"),
     "scatter_languages": lambda: plots.scatter_languages(BARS, "ilo", "reach", "x", "y", "T"),
-    "scatter_runs": lambda: plots.scatter_runs(RUNS, "english", "others", "label", "x", "y", "T"),
     "score_bars": lambda: plots.score_bars(WORLDS, "T"),
     "scores_by_size": lambda: plots.scores_by_size(SIZES, "T"),
     "shared_by_language": lambda: plots.shared_by_language(SHARED, "T"),
@@ -712,19 +706,6 @@ def test_change_is_drawn_a_panel_a_run_and_a_line_a_band():
     assert band(fig.axes[1], 1) == ([-1, -4], [1, -2])
     assert list(legend(fig.axes[1])) == ["all", "high", "low"]
     assert fig.axes[0].get_ylabel() == "change of mean ILO (jackknife 95%)"
-
-
-def test_runs_are_drawn_where_their_numbers_say():
-    fig = plots.dose_response(RUNS, {"english": "English", "others": "others"}, "T")
-    assert titles(fig) == ["English", "others"] and fig.axes[1].get_xscale() == "log"
-    # a line is the mean over seeds, a dot a run
-    assert fig.axes[0].get_lines()[0].get_ydata() == pytest.approx([0.6])
-    assert fig.axes[0].collections[0].get_offsets()[:, 1].tolist() == [0.5, 0.7]
-    assert legend(fig.axes[0]) == {"none": "#0072B2", "first-8": "#E69F00"}
-    fig = plots.scatter_runs(RUNS, "english", "others", "label", "x", "y", "T")
-    assert fig.axes[0].collections[1].get_offsets().tolist() == [[0.9, 0.4]]
-    assert "1e-4" in [text.get_text() for text in fig.axes[0].texts]
-    assert [color for _, color in dots(fig.axes[0])] == ["#0072B2", "#0072B2", "#E69F00"]
 
 
 def test_languages_are_scattered_by_band_with_their_codes():

@@ -26,17 +26,20 @@ FILES = (".png", ".csv", ".json")
 #: The house from the ground up: a module imports only what stands before it.
 ORDER = """
 keep.paths keep.digest keep.registry keep.recipes keep.captions keep.checks keep.stores
-keep.figures languages sources.texts sources.udhr sources.flores sources.files sources.packaged
+keep.figures languages sources.texts sources.udhr sources.flores sources.sib200 sources.files
+sources.packaged
 sources.cldr corpora arithmetic models pooling activations _knn neighbors ilo study
 regions.fragments regions.rates regions.offsets regions.structure regions.maps
-regions.length regions.confounds validity.cka
-validity.clouds validity.alignment validity.intervals validity.chance validity.worlds
+regions.length regions.confounds validity.cka validity.clouds validity.alignment
+validity.intervals validity.chance validity.worlds validity.measures validity.prediction
 validity.probes training.tasks training.objectives training.finetuning training.evaluation
-training.sweep validity.weights
+training.sweep training.comparison validity.weights
+validity.verdicts validity.claims validity.token_claims
 vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon
 vocabulary.contrastive
 plots.style plots.corpus plots.schematics plots.grids plots.languages plots.layers plots.regions
-plots.maps plots.explorer plots.lessons plots.certainty plots.tokens plots.training explorer.bundle
+plots.maps plots.explorer plots.lessons plots.certainty plots.rivals plots.tokens plots.training
+plots.verdicts explorer.bundle
 explorer.setting explorer.state explorer.reading explorer.moving explorer.scatter explorer.charts
 explorer.toy explorer.views explorer.page reproduce
 """.split()

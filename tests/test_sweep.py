@@ -101,7 +101,8 @@ def test_committed_runs_are_named_by_their_settings():
     """Of a run that is there, the name made anew is the same: the sweep skips it."""
     tables = read_tables(ROOT / "figures" / "gemma-3-270m--udhr")
     runs = tables["runs"]
-    settings = runs.loc[:, "model":"seed"].drop(columns="test_items").to_dict("records")
+    settings = runs.loc[:, "model":"seed"].drop(columns="test_items")
+    settings = settings.astype({"learning_rate": float}).to_dict("records")
     names = [
         settings_digest(setting | {"test_items": None if np.isnan(items) else int(items)})
         for setting, items in zip(settings, runs["test_items"], strict=True)

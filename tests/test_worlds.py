@@ -82,4 +82,4 @@ def test_coverage_says_what_its_parts_say():
         assert row["holds"] == pytest.approx(holds.mean())
     methods = found.index.get_level_values("method").unique()
     assert list(methods) == ["bootstrap", "sentence jackknife"]  # no documents, no blocks
-    assert "ilo of one language" in found.index
+    assert "ILO of one language" in found.index

@@ -43,4 +43,5 @@ from .tokens import (
     neighbor_shares,
     token_maps,
 )
-from .training import changes_by_layer, dose_response, scatter_languages, scatter_runs
+from .training import ARMS, arms, changes_by_layer, differences, scatter_languages
+from .verdicts import contact_sheet, verdict_board

@@ -94,12 +94,13 @@ def before_and_after(
 def intervals_by_layer(
     table: pd.DataFrame, differences: pd.DataFrame, peak: int, title: str
 ) -> Figure:
-    """Three intervals of mean ILO, how wide they are, and how far the peak is above each layer.
+    """Intervals of mean ILO, their widths compared, and how far the peak is above each layer.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns layer, method (names of :data:`INTERVAL_COLORS`), ilo, low and high.
+        Columns layer, method (names of :data:`INTERVAL_COLORS`, the sentence jackknife among
+        them), ilo, low and high.
     differences : pandas.DataFrame
         Columns layer, difference (the peak's ILO less that layer's), low and high.
     peak : int
@@ -112,18 +113,21 @@ def intervals_by_layer(
     """
     fig, axes = plt.subplots(1, 3, figsize=(12, 3.8))
     parts = list(style.colored(table, "method", INTERVAL_COLORS))
+    by = table.set_index(["method", "layer"])
+    widths = by["high"] - by["low"]
     for number, (method, color, part) in enumerate(parts):
         x = part["layer"] + 0.25 * (number - (len(parts) - 1) / 2)
         look = {"color": color, "marker": ".", "linestyle": "", "label": method}
         _errorbar(axes[0], x, part, "ilo", **look)
-        axes[1].plot(part["layer"], part["high"] - part["low"], color=color, marker="o")
+        axes[1].plot(widths[method] / widths["sentence jackknife"], color=color, marker="o")
     _errorbar(axes[2], differences["layer"], differences, "difference",
               color=INTERVAL_COLORS[parts[0][0]], marker="o", linestyle="")  # fmt: skip
     at_peak = table.loc[table["layer"] == peak, "ilo"].iloc[0]
     axes[0].axhline(at_peak, **_LEVEL, label=f"level of layer {peak}, or no difference")
+    axes[1].axhline(1, **_LEVEL)
     axes[2].axhline(0, **_LEVEL)
     axes[0].set(title="mean ILO, three 95% intervals", ylim=(0, None))
-    axes[1].set(title="width of the interval", ylim=(0, None))
+    axes[1].set(title="width, times the sentence jackknife's", ylim=(0, None))
     axes[2].set(title=f"layer {peak} less each layer")
     style.whole_numbers(*axes)
     style.legend_below(fig)
@@ -152,15 +156,13 @@ def coverage_dots(table: pd.DataFrame, title: str, nominal: float = 0.95) -> Fig
     size = (3.1 * len(worlds) + 1.2, 1.6 + 0.45 * len(scores))
     fig, axes = plt.subplots(1, len(worlds), figsize=size, sharey=True, sharex=True, squeeze=False)
     for ax, (world, rows) in zip(axes[0], worlds.items(), strict=True):
-        for number, (method, color, part) in enumerate(
-            style.colored(rows, "method", INTERVAL_COLORS)
-        ):
+        for method, color, part in style.colored(rows, "method", INTERVAL_COLORS):
             half = 1.96 * (part["holds"] * (1 - part["holds"]) / part["corpora"]) ** 0.5
-            y = part["score"].map(places) + 0.2 * (number - 1)
+            y = part["score"].map(places) + 0.2 * (list(INTERVAL_COLORS).index(method) - 1)
             ax.errorbar(part["holds"], y, xerr=half, fmt="o", color=color, label=method)
         ax.axvline(nominal, **_LEVEL, label=f"promised: {nominal}")
         ax.set(title=world, xlabel="share that hold the truth", xlim=(-0.02, 1.02))
-    axes[0, 0].set_yticks(range(len(scores)), scores)
+    axes[0, 0].set_yticks(range(len(scores)), [style.SCORES.get(each, each) for each in scores])
     axes[0, 0].invert_yaxis()
     style.legend_below(fig)
     return style.titled(fig, title)

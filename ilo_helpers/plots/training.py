@@ -2,9 +2,19 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
-from .style import BAND_COLORS, colored, drawing, panels, titled, whole_numbers, with_languages
+from .style import (
+    BAND_COLORS,
+    MODEL_COLORS,
+    color_legend,
+    colored,
+    drawing,
+    titled,
+    whole_numbers,
+    with_languages,
+)
 
 
 @drawing
@@ -38,52 +48,87 @@ def changes_by_layer(table: pd.DataFrame, title: str) -> Figure:
     return titled(fig, title)
 
 
+#: What an arm leaves as it is, in words; the order of the rows.
+ARMS = {
+    "none": "nothing frozen", "table": "token table", "table+first-8": "table + first 8 (paper)",
+    "table+last-8": "table + last 8", "table+random-8": "table + 8 at random",
+    "first-8": "first 8, table free", "lora": "LoRA",
+}  # fmt: skip
+
+
 @drawing
-def dose_response(runs: pd.DataFrame, measures: dict[str, str], title: str) -> Figure:
-    """What each learning rate does: a panel a measure, a line a kind of freezing, a dot a run.
+def arms(
+    runs: pd.DataFrame, values: dict[str, str], title: str, levels: dict[str, float] | None = None
+) -> Figure:
+    """What every arm came to: a panel a measure, a row an arm, a dot a run (figures f, g, h).
+
+    The colour is the learning rate, from light to dark; a hollow dot is a run that ruined the
+    model; a tick is the mean of a rate's runs.
 
     Parameters
     ----------
     runs : pandas.DataFrame
-        Columns learning_rate, freeze and the measures.
-    measures : dict
+        Columns freeze, learning_rate, ruined (bool) and those of ``values``.
+    values : dict
         Panel title of each column drawn.
     title : str
+    levels : dict, optional
+        For some columns of ``values``: a level to mark by a dotted line.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    fig, axes, lowest = panels(len(measures), 3.6, 2.7)
-    for ax, (measure, name) in zip(axes, measures.items(), strict=True):
-        for freeze, color, part in colored(runs, "freeze"):
-            ax.plot(part.groupby("learning_rate")[measure].mean(), color=color, label=freeze)
-            ax.scatter(part["learning_rate"], part[measure], color=color, s=14)
-        ax.set(xscale="log", title=name)
-    for ax in lowest:
-        ax.set_xlabel("learning rate")
-    axes[0].legend(title="frozen")
+    kinds = [arm for arm in ARMS if arm in set(runs["freeze"])]
+    kinds += sorted(set(runs["freeze"]) - set(kinds))
+    rates = sorted(runs["learning_rate"].unique())
+    shades = dict(zip(rates, sns.color_palette("viridis_r", len(rates)), strict=True))
+    size = (2.2 + 3.1 * len(values), 1.3 + 0.55 * len(kinds))
+    fig, axes = plt.subplots(1, len(values), figsize=size, sharey=True, squeeze=False)
+    for ax, (value, name) in zip(axes[0], values.items(), strict=True):
+        for (arm, rate), part in runs.groupby(["freeze", "learning_rate"]):
+            y = kinds.index(arm) + 0.7 * ((rates.index(rate) + 0.5) / len(rates) - 0.5)
+            fills = ["none" if ruined else shades[rate] for ruined in part["ruined"]]
+            heights = [y] * len(part)
+            ax.scatter(part[value], heights, s=22, facecolor=fills, edgecolor=shades[rate])
+            ax.plot(part[value].mean(), y, marker="|", color="black", markersize=8)
+        if levels and value in levels:
+            ax.axvline(levels[value], color="0.4", linestyle=":")
+        ax.set(title=name, yticks=range(len(kinds)), yticklabels=[ARMS.get(k, k) for k in kinds])
+    axes[0, 0].invert_yaxis()
+    named = {f"{rate:g}": color for rate, color in shades.items()}
+    color_legend(fig, named, named, title="learning rate", loc="outside right center")
     return titled(fig, title)
 
 
 @drawing
-def scatter_runs(
-    runs: pd.DataFrame, x: str, y: str, label: str, xlabel: str, ylabel: str, title: str
-) -> Figure:
-    """One dot a run, coloured by what was frozen, labelled with a setting.
+def differences(table: pd.DataFrame, title: str, xlabel: str) -> Figure:
+    """Differences with their intervals: a panel a group, a row an arm.
 
     Parameters
     ----------
-    runs : pandas.DataFrame
-        Columns freeze, ``x``, ``y`` and ``label``.
-    x, y, label, xlabel, ylabel, title : str
+    table : pandas.DataFrame
+        Columns of, freeze, difference, low and high; ``of`` is the group, NaN has no interval.
+    title, xlabel : str
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    parts = colored(runs, "freeze")
-    return _scatter(parts, x, y, label, "frozen", xlabel=xlabel, ylabel=ylabel, title=title)
+    groups = dict(list(table.groupby("of", sort=False)))
+    kinds = [arm for arm in ARMS if arm in set(table["freeze"])]
+    kinds += sorted(set(table["freeze"]) - set(kinds))
+    size = (2.2 + 2.4 * len(groups), 1.5 + 0.32 * len(kinds))
+    fig, axes = plt.subplots(1, len(groups), figsize=size, sharex=True, sharey=True, squeeze=False)
+    for ax, (group, part) in zip(axes[0], groups.items(), strict=True):
+        rows = [kinds.index(arm) for arm in part["freeze"]]
+        ax.hlines(rows, part["low"], part["high"], color=MODEL_COLORS[0])
+        ax.scatter(part["difference"], rows, color=MODEL_COLORS[0], s=22)
+        ax.axvline(0, color="0.4", linestyle=":")
+        ax.set(title=group, yticks=range(len(kinds)), yticklabels=[ARMS.get(k, k) for k in kinds])
+    axes[0, 0].invert_yaxis()
+    fig.supxlabel(xlabel, fontsize="medium")
+    return titled(fig, title)
 
 
 @drawing

@@ -48,7 +48,7 @@ def bootstrap_scores(
 
 
 def leave_one_out_scores(
-    neighbors: xr.Dataset, k: int = 5, tau: int = 3, blocks: Sequence | None = None
+    neighbors: xr.Dataset, k: int = 5, tau: int = 3, blocks: Sequence | np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Scores without each sentence in turn, in every language: what the jackknife needs.
 
@@ -88,7 +88,7 @@ def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def jackknife_interval(
-    value: float | np.ndarray, left_out: np.ndarray, blocks: Sequence | None = None
+    value: float | np.ndarray, left_out: np.ndarray, blocks: Sequence | np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Normal interval of 95% with the jackknife's standard error.
 
@@ -117,7 +117,7 @@ def jackknife_interval(
     ValueError
         If there are not as many blocks as scores.
     """
-    sizes = np.ones(len(left_out))
+    sizes = np.ones(len(left_out), int)
     if blocks is not None:
         sizes = np.bincount(number_blocks(blocks, len(blocks)))
     if len(sizes) != len(left_out):
@@ -135,7 +135,7 @@ def jackknife_interval(
 
 def change_by_layer(
     before: xr.Dataset, after: xr.Dataset, k: int = 5, tau: int = 3,
-    groups: pd.Series | None = None, blocks: Sequence | None = None,
+    groups: pd.Series | None = None, blocks: Sequence | np.ndarray | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Change of the scores from one model to another, with paired jackknife intervals.
 

@@ -44,11 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for arm, bits, seed in variants:
         there = (folder / "07_weights.csv").exists()
         table = load_table("07_weights", folder) if there else pd.DataFrame()
-        variant = {"arm": arm, "bits": bits, "seed": seed if arm == "noise" else 0}
+        seed = seed if arm == "noise" else 0
+        variant = {"arm": arm, "bits": bits, "seed": seed}
         if there and (table[list(variant)] == pd.Series(variant)).all(axis=1).any():
             continue
         print(*variant.values(), flush=True)
-        found = measure(study, arm, bits, variant["seed"], options.loss_sentences)
+        found = measure(study, arm, bits, seed, options.loss_sentences)
         details = {"group": GROUP, "loss_sentences": options.loss_sentences}
         save_table("07_weights", pd.concat([table, found]), study.caption, **details)
     print(folder / "07_weights.csv")

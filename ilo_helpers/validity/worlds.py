@@ -110,7 +110,7 @@ def coverage(
     Returns
     -------
     pandas.DataFrame
-        score (bridge, reach, ilo: means over the languages; "ilo of one language": the first),
+        score (bridge, reach, ilo: means over the languages; "ILO of one language": the first),
         method (bootstrap, sentence jackknife and, of documents, block jackknife), corpora, truth
         (the mean over the corpora), low, high (mean ends of the intervals), holds (share of the
         intervals that hold the truth).
@@ -122,7 +122,7 @@ def coverage(
     """
     if size % document:
         raise ValueError(f"{size} sentences a corpus are no multiple of {document} a document")
-    methods = {"sentence jackknife": None}
+    methods: dict[str, np.ndarray | None] = {"sentence jackknife": None}
     if document > 1:
         methods["block jackknife"] = np.arange(size) // document
     rows = []
@@ -149,4 +149,4 @@ def coverage(
 def _told(scores):
     """Of (score, draw, layer, language), bridge, reach and ilo: what is asked of each draw."""
     means = dict(zip(("bridge", "reach", "ilo"), scores.mean(axis=(2, 3)), strict=True))
-    return means | {"ilo of one language": scores[2, :, 0, 0]}
+    return means | {"ILO of one language": scores[2, :, 0, 0]}

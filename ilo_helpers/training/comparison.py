@@ -1,0 +1,137 @@
+"""What freezing changes, arm against arm: at the same learning rate, and as well learned.
+
+An interval resamples what was drawn: seeds, and test items, which all languages and arms share.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+#: Loss of the other languages (nats a token) beyond which a run counts as ruined, not as a dose.
+RUIN = 1.0
+#: Most that the development losses of two runs may differ to be as well learned (nats).
+ALIKE = 0.1
+
+
+def summarize_runs(results: pd.DataFrame) -> pd.DataFrame:
+    """A row a run: what the trained language and the others came to.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        Of :func:`ilo_helpers.training.sweep.by_language`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        run, task, trained_on, freeze, learning_rate, epochs, seed, dev_loss; trained, others,
+        others_before (mean accuracy), gain (of the others), forgotten (mean rise of the other
+        languages' loss, nats) and ruined (more than :data:`RUIN`).
+    """
+    names = ["run", "task", "trained_on", "freeze", "learning_rate", "epochs", "seed", "dev_loss"]
+    results = results.assign(own=_own(results))
+    runs = results[names].drop_duplicates("run").set_index("run")
+    others = results[~results["own"]].groupby("run")
+    runs["trained"] = results[results["own"]].groupby("run")["accuracy"].mean()
+    runs["others"], runs["others_before"], runs["gain"], runs["forgotten"] = (
+        others[name].mean() for name in ("accuracy", "accuracy_before", "gain", "forgotten")
+    )
+    return runs.assign(ruined=runs["forgotten"] > RUIN).reset_index()
+
+
+def compare_arms(
+    results: pd.DataFrame, baseline: str = "none", draws: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """Accuracy in the other languages, each arm less the baseline, at the same learning rate.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        Of :func:`ilo_helpers.training.sweep.by_language`, of one task and training language.
+    baseline : str
+        What the arms are compared with; a value of ``freeze``.
+    draws, seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        learning_rate, freeze, seeds (int, those both arms have), difference, low, high (95%) and
+        detectable: the least true difference that would be told from none in four of five such
+        experiments, (1.96 + 0.84) standard errors; ruined, the share of the arm's runs that are.
+    """
+    runs = summarize_runs(results).set_index("run")
+    answers = _answers(results)
+    rows = []
+    for (rate, arm), part in runs.groupby(["learning_rate", "freeze"], sort=False):
+        home = runs[(runs["learning_rate"] == rate) & (runs["freeze"] == baseline)]
+        pairs = part.reset_index().merge(home.reset_index(), on="seed", suffixes=("", "_home"))
+        if arm != baseline and len(pairs):
+            found = _difference(answers, pairs, draws, seed)
+            rows.append({"learning_rate": rate, "freeze": arm, **found,
+                         "ruined": part["ruined"].mean()})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def compare_as_well_learned(
+    results: pd.DataFrame, baseline: str = "none", draws: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """The same between runs of one seed that learned the trained language equally well.
+
+    Each run of the baseline that is not ruined is set beside that run of the arm, at any learning
+    rate, whose development loss is nearest, if it is within :data:`ALIKE`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        freeze, pairs (int), seeds, difference, low, high, detectable; as :func:`compare_arms`.
+    """
+    runs = summarize_runs(results)
+    runs, answers = runs[~runs["ruined"]], _answers(results)
+    rows = []
+    for arm in runs["freeze"].unique():
+        pairs = [
+            {"run": near["run"], "run_home": home.run, "seed": home.seed}
+            for home in runs[runs["freeze"] == baseline].itertuples()
+            if (near := _nearest(runs, arm, home)) is not None
+        ]
+        if arm != baseline and pairs:
+            found = _difference(answers, pd.DataFrame(pairs), draws, seed)
+            rows.append({"freeze": arm, "pairs": len(pairs), **found})
+    return pd.DataFrame(rows)
+
+
+def _nearest(runs, arm, home):
+    there = runs[(runs["freeze"] == arm) & (runs["seed"] == home.seed)]
+    apart = (there["dev_loss"] - home.dev_loss).abs()
+    return there.loc[apart.idxmin()] if (apart <= ALIKE).any() else None
+
+
+def _own(results):
+    """Whether a row is of a language that its run was trained on."""
+    trained = results["trained_on"].str.split("+")
+    return [code in codes for code, codes in zip(results["language"], trained, strict=True)]
+
+
+def _answers(results):
+    """Of each run, right answers to each item, mean over the other languages: (run, item)."""
+    others = results[~pd.Series(_own(results), results.index)].dropna(subset="answers")
+    right = others["answers"].map(lambda each: np.array(list(each), float))
+    return {run: np.mean(list(part), axis=0) for run, part in right.groupby(others["run"])}
+
+
+def _difference(answers, pairs, draws, seed):
+    """Mean difference of paired runs, seeds and items resampled."""
+    apart = np.array([answers[a] - answers[b] for a, b in pairs[["run", "run_home"]].to_numpy()])
+    by_seed = pd.DataFrame(apart).groupby(pairs["seed"].to_numpy()).mean().to_numpy()
+    n, items = by_seed.shape
+    mean, rng = by_seed.mean(), np.random.default_rng(seed)
+    # few seeds: resampling n of them spreads them too little, by √((n − 1) / n)
+    spread = np.sqrt(n / (n - 1)) if n > 1 else np.nan
+    wide = by_seed.mean(0) + spread * (by_seed - by_seed.mean(0))
+    of_seeds = rng.multinomial(n, np.full(n, 1 / n), draws) / n
+    of_items = rng.multinomial(items, np.full(items, 1 / items), draws) / items
+    drawn = np.einsum("ds,si,di->d", of_seeds, wide, of_items)
+    error = drawn.std()
+    power = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * error
+    low, high = np.percentile(drawn, [2.5, 97.5]) if n > 1 else (np.nan, np.nan)
+    return {"seeds": n, "difference": mean, "low": low, "high": high, "detectable": power}

@@ -1,0 +1,97 @@
+"""Arms of a sweep against each other: paired by seed and item, seeds and items resampled."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilo_helpers.training.comparison import (
+    compare_arms,
+    compare_as_well_learned,
+    summarize_runs,
+)
+
+CODES = ["eng_Latn", "deu_Latn", "fra_Latn"]
+
+
+def results(arms, seeds=4, items=60, rng=None, dev_loss=None):
+    """Answers of every arm (name: chance to be right in the others) and seed."""
+    rng = rng or np.random.default_rng(0)
+    rows = []
+    for arm, chance in arms.items():
+        for seed in range(seeds):
+            for code in CODES:
+                p = 1.0 if code == "eng_Latn" else chance
+                right = rng.random(items) < p
+                rows.append({
+                    "run": f"{arm}{seed}", "task": "toy", "trained_on": "eng_Latn", "freeze": arm,
+                    "learning_rate": 1e-5, "epochs": 3, "seed": seed,
+                    "dev_loss": (dev_loss or {}).get(arm, 0.3), "language": code,
+                    "accuracy": right.mean(), "answers": "".join(map(str, right.astype(int))),
+                    "accuracy_before": 0.25, "gain": right.mean() - 0.25,
+                    "forgotten": 0.0 if code == "eng_Latn" else (2.0 if arm == "none" else 0.5),
+                })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_a_run_is_summed_up_over_the_other_languages():
+    table = results({"none": 0.5, "table": 0.7})
+    runs = summarize_runs(table).set_index("run")
+    others = table[(table["run"] == "none2") & (table["language"] != "eng_Latn")]
+    assert runs.loc["none2", "others"] == pytest.approx(others["accuracy"].mean())
+    assert runs.loc["none2", "gain"] == pytest.approx(others["accuracy"].mean() - 0.25)
+    assert runs.loc["none2", "trained"] == 1
+    assert runs.loc["none2", "ruined"] and not runs.loc["table0", "ruined"]
+
+
+def test_difference_is_that_of_the_means_and_its_interval_holds_it():
+    table = results({"none": 0.4, "table": 0.7, "first-8": 0.4})
+    found = compare_arms(table).set_index("freeze")
+    runs = summarize_runs(table).groupby("freeze")["others"].mean()
+    for arm in ("table", "first-8"):
+        row = found.loc[arm]
+        assert row["difference"] == pytest.approx(runs[arm] - runs["none"])
+        assert row["low"] < row["difference"] < row["high"] and row["seeds"] == 4
+    assert found.loc["table", "low"] > 0.1 and found.loc["first-8", "low"] < 0.1
+    assert found.loc["table", "ruined"] == 0
+    pd.testing.assert_frame_equal(compare_arms(table), compare_arms(table))  # the same draws
+
+
+def test_one_seed_has_no_interval():
+    row = compare_arms(results({"none": 0.4, "table": 0.7}, seeds=1)).iloc[0]
+    assert np.isfinite(row["difference"]) and np.isnan(row[["low", "high"]].astype(float)).all()
+
+
+def test_equal_answers_differ_by_nothing_at_all():
+    table = results({"none": 0.5})
+    twin = table.assign(run=table["run"] + "t", freeze="table", forgotten=0.0)
+    row = compare_arms(pd.concat([table, twin])).iloc[0]
+    assert row[["difference", "low", "high", "detectable"]].tolist() == [0, 0, 0, 0]
+
+
+def test_coverage_with_three_seeds_that_differ():
+    """Seeds and items both vary: the 95% interval of no difference holds 0 in most experiments."""
+    rng, held = np.random.default_rng(1), 0
+    for _ in range(200):
+        shift = {arm: rng.normal(0, 0.03, 3) for arm in ("none", "table")}
+        table = results({"none": 0.5, "table": 0.5}, 3, 60, rng)
+        for arm, of_seed in shift.items():
+            for seed, by in enumerate(of_seed):
+                here = table["run"] == f"{arm}{seed}"
+                table.loc[here, "answers"] = [
+                    "".join(map(str, (rng.random(60) < 0.5 + by).astype(int))) for _ in range(3)
+                ]
+        row = compare_arms(table, draws=300).iloc[0]
+        held += row["low"] <= 0 <= row["high"]
+    assert held / 200 > 0.85  # three seeds are few: less than the nominal 0.95
+
+
+def test_as_well_learned_pairs_by_development_loss():
+    table = results({"none": 0.4, "near": 0.6, "far": 0.9},
+                    dev_loss={"none": 0.3, "near": 0.35, "far": 0.6})  # fmt: skip
+    table["forgotten"] = 0.1
+    found = compare_as_well_learned(table).set_index("freeze")
+    assert list(found.index) == ["near"] and found.loc["near", "pairs"] == 4
+    again = compare_arms(table).set_index("freeze")
+    assert found.loc["near", "difference"] == pytest.approx(again.loc["near", "difference"])
+    ruined = table.assign(forgotten=5.0)
+    assert compare_as_well_learned(ruined).empty

@@ -1,0 +1,68 @@
+"""Figures of notebook 9: the board of verdicts and the contact sheet."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from ilo_helpers import plots
+from ilo_helpers.plots.verdicts import VERDICTS
+from ilo_helpers.validity import verdicts
+
+FOUND = pd.DataFrame({
+    "figure": ["f", "f", "1"], "claim": ["it falls", "it falls", "islands"],
+    "number": ["loss", "loss", "none"], "interval": ["seeds", "seeds", "none"],
+    "setting": ["udhr 49", "", ""], "verdict": ["in kind", "contradicted", verdicts.UNTESTED],
+    "value": [0.25, -12.34, np.nan], "low": [0.125, np.nan, np.nan],
+    "high": [0.5, np.nan, np.nan], "why": ["", "for a reason", "no model"],
+})  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def test_every_verdict_has_a_colour_and_a_sign():
+    assert tuple(VERDICTS) == verdicts.VERDICTS
+    assert all(len(set(each)) == 4 for each in zip(*VERDICTS.values(), strict=True))
+
+
+def test_a_row_a_claim_and_a_cell_a_finding_in_the_colour_of_its_verdict():
+    fig = plots.verdict_board(FOUND, "T")
+    (ax,) = fig.axes
+    said = [text.get_text() for text in ax.texts]
+    assert "it falls" in said and "loss; interval: seeds" in said and fig.get_suptitle() == "T"
+    for told in ("≈ 0.25 (0.12 to 0.50)", "× −12.3, no interval", "? no number"):
+        assert told in said
+    assert "udhr 49" in said and "for a reason" in said and "no model" in said
+    boxes = [(round(box.get_y() + 0.44, 2), to_hex(box.get_facecolor()).upper())
+             for box in ax.patches]  # fmt: skip
+    colors = [VERDICTS[verdict][0] for verdict in FOUND["verdict"]]
+    assert boxes[:3] == list(zip([0, 0, 1], colors, strict=True))
+    assert [color for _, color in boxes[3:]] == [color for color, _ in VERDICTS.values()]
+    widths = [box.get_width() for box in ax.patches]
+    assert widths[2] > widths[0] == pytest.approx(widths[1])
+
+
+def test_small_numbers_have_three_places():
+    few = FOUND[:1].assign(value=0.0123, low=0.01, high=0.02)
+    said = [text.get_text() for text in plots.verdict_board(few, "T").axes[0].texts]
+    assert "≈ 0.012 (0.010 to 0.020)" in said
+
+
+def test_pictures_go_to_the_shortest_column_and_keep_their_shape():
+    figures = {}
+    for name, size in {"tall": (2, 4), "flat": (4, 2), "next": (4, 2)}.items():
+        figures[name], ax = plt.subplots(figsize=size)
+        ax.plot([0, 1])
+    fig = plots.contact_sheet(figures)
+    assert [ax.get_title(loc="left") for ax in fig.axes] == list(figures)
+    boxes = [ax.get_position() for ax in fig.axes]
+    assert boxes[0].x0 == 0 and boxes[1].x0 == boxes[2].x0 >= 0.5 and boxes[2].y1 < boxes[1].y0
+    for ax, box in zip(fig.axes, boxes, strict=True):
+        rows, columns = ax.get_images()[0].get_array().shape[:2]
+        inches = np.multiply([box.width, box.height], fig.get_size_inches())
+        assert inches[1] / inches[0] == pytest.approx(rows / columns)
