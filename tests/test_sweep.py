@@ -118,3 +118,28 @@ def test_help_names_the_settings():
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0 and "--learning-rate" in done.stdout
+
+
+def test_runs_stand_beside_the_untrained_model():
+    settings = {
+        "corpus_fingerprint": "f",
+        "task": "t",
+        "language": "eng_Latn",
+        "test_items": np.nan,
+    }
+    runs = pd.DataFrame([
+        {"run": "a", **settings, **sweep.UNTRAINED, "dev_loss": np.nan},
+        {"run": "b", **settings, "freeze": "table", "learning_rate": 1e-5, "epochs": 3, "seed": 1,
+         "dev_loss": 0.5},
+    ])  # fmt: skip
+    languages = pd.DataFrame({
+        "run": ["a", "a", "b", "b"], "language": ["eng_Latn", "deu_Latn"] * 2,
+        "accuracy": [0.2, 0.4, 0.9, 0.7], "answers": ["0", "1", "1", "1"],
+        "loss": [2.0, 3.0, 2.5, 3.25],
+    })  # fmt: skip
+    table = sweep.by_language({"runs": runs, "languages": languages}).set_index("language")
+    assert set(table["run"]) == {"b"} and set(table["trained_on"]) == {"eng_Latn"}
+    np.testing.assert_allclose(table["gain"][["eng_Latn", "deu_Latn"]], [0.7, 0.3])
+    np.testing.assert_allclose(table["forgotten"][["eng_Latn", "deu_Latn"]], [0.5, 0.25])
+    empty = {name: pd.DataFrame() for name in ("runs", "layers", "languages")}
+    assert sweep.by_language(empty).empty and "trained_on" in sweep.by_language(empty)

@@ -1,5 +1,7 @@
 """Figures of notebook 9: the board of verdicts and the contact sheet."""
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -7,6 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from ilo_helpers import plots
+from ilo_helpers.keep.figures import png
 from ilo_helpers.plots.verdicts import VERDICTS
 from ilo_helpers.validity import verdicts
 
@@ -59,10 +62,12 @@ def test_pictures_go_to_the_shortest_column_and_keep_their_shape():
         figures[name], ax = plt.subplots(figsize=size)
         ax.plot([0, 1])
     fig = plots.contact_sheet(figures)
-    assert [ax.get_title(loc="left") for ax in fig.axes] == list(figures)
     boxes = [ax.get_position() for ax in fig.axes]
     assert boxes[0].x0 == 0 and boxes[1].x0 == boxes[2].x0 >= 0.5 and boxes[2].y1 < boxes[1].y0
     for ax, box in zip(fig.axes, boxes, strict=True):
         rows, columns = ax.get_images()[0].get_array().shape[:2]
         inches = np.multiply([box.width, box.height], fig.get_size_inches())
         assert inches[1] / inches[0] == pytest.approx(rows / columns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert png(fig) == png(fig)

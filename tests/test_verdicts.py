@@ -162,11 +162,11 @@ def runs(seeds, frozen=0.5, full=0.3, rate=1e-5):
 def test_training_is_judged_seed_by_seed_at_every_rate():
     of, layers, answers = runs(3)
     for number in ("loss of ILO", "loss of P@1"):
-        (found,) = judge(number, of, layers)
+        (found,) = judge(number, of, layers, answers)
         margin = stats.t.ppf(0.975, 2) * 0.02 / 3**0.5
         assert found[:3] == pytest.approx((0.12, 0.12 - margin, 0.12 + margin))
         assert found.verdict == IN_KIND and found.setting == "cldr, 1e-05, 3 seeds"
-    (kept,) = judge("P@1 above", of, layers)
+    (kept,) = judge("P@1 above", of, layers, answers)
     assert kept.value == pytest.approx(0.12) and kept.verdict == IN_KIND
     at_rate, as_learned = judge("accuracy there: frozen", of, answers)
     assert at_rate.value == as_learned.value == pytest.approx(0.2)
@@ -176,13 +176,22 @@ def test_training_is_judged_seed_by_seed_at_every_rate():
 
 def test_two_seeds_no_runs_and_a_harm():
     of, layers, answers = runs(2)
-    tables = {"loss of ILO": layers, "P@1 above": layers, "accuracy there: both": answers}
-    for number, table in tables.items():
-        found = judge(number, of, table)
+    tables = {"loss of ILO": [layers, answers], "P@1 above": [layers, answers],
+              "accuracy there: both": [answers]}  # fmt: skip
+    for number, more in tables.items():
+        found = judge(number, of, *more)
         assert found and all(each.verdict == UNTESTED and each.why for each in found)
-        assert judge(number, of[of["epochs"] == 0], table) == []
+        assert judge(number, of[of["epochs"] == 0], *more) == []
     of, _, answers = runs(4, frozen=0.1)
     assert {each.verdict for each in judge("accuracy there: frozen", of, answers)} == {CONTRADICTED}
+
+
+def test_a_rate_that_ruins_the_model_is_no_test():
+    of, layers, answers = runs(3)
+    answers.loc[answers["run"].str.startswith("none"), "loss"] = 5.0
+    for number, more in {"loss of ILO": [layers, answers], "accuracy there: f": [answers]}.items():
+        (found,) = judge(number, of, *more)
+        assert found.verdict == UNTESTED and found.why == "most runs of an arm ruin the model"
 
 
 def choice(skill, low):
@@ -276,7 +285,7 @@ def test_no_trend_is_a_correlation_that_is_surely_small():
     r = np.sqrt(part.var() / (part.var() + 4))
     assert steep.value == pytest.approx(r) and steep.verdict == CONTRADICTED
     (few,) = judge("correlation with", flat.assign(tokens=5))
-    assert few.verdict == UNTESTED
+    assert few.verdict == UNTESTED and few.why == "the interval holds 0.1 or -0.1"
 
 
 def test_two_models_are_no_two_sizes_of_one():

@@ -102,3 +102,8 @@ def test_the_table_says_what_the_functions_say(tiny, tmp_path):
     before = (folder / "07_weights.csv").read_text()
     weights.main([*command, "--seed", "0"])  # there already
     assert (folder / "07_weights.csv").read_text() == before
+    weights.main([*command[:-3], "4", "--loss-sentences", "1", "--arms", "noise", "rounding"])
+    order = load_table("07_weights", folder)[["arm", "bits"]].drop_duplicates()
+    assert order.to_numpy().tolist() == [
+        ["as it is", 0], ["rounding", 4], ["rounding", 3], ["noise", 4], ["noise", 3],
+    ]  # fmt: skip

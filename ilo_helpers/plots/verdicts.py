@@ -39,7 +39,7 @@ def verdict_board(table: pd.DataFrame, title: str) -> Figure:
     fig, ax = plt.subplots(figsize=(12, 1.2 + 0.4 * len(claims)))
     for row, ((figure, claim, number), part) in enumerate(claims):
         told = f"{number}; interval: {part['interval'].iloc[0]}" if number != "none" else ""
-        ax.text(0, row, figure, weight="bold", va="center", fontsize=9)
+        ax.text(0, row, figure, va="center", fontsize=11)
         ax.text(0.5, row - 0.17, claim, va="center", fontsize=9)
         ax.text(0.5, row + 0.2, told, va="center", fontsize=7, color="0.35")
         edges = np.linspace(5.4, 12, len(part) + 1)
@@ -81,27 +81,27 @@ def contact_sheet(figures: dict[str, Figure], columns: int = 2) -> Figure:
     Parameters
     ----------
     figures : dict of matplotlib.figure.Figure
-        By their labels.
+        By name; the pictures have their titles.
     columns : int
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    width, label, gap = 6.0, 0.3, 0.15  # inches
+    width, gap = 6.0, 0.25  # inches
     pictures = {name: plt.imread(io.BytesIO(png(fig, dpi=110))) for name, fig in figures.items()}
     ends, places = np.zeros(columns), {}
     for name, picture in pictures.items():
         column = int(ends.argmin())
         height = width * picture.shape[0] / picture.shape[1]
-        places[name] = column, ends[column] + label, height
-        ends[column] += label + height + gap
+        places[name] = column, ends[column], height
+        ends[column] += height + gap
     total = ends.max()
-    fig = plt.figure(figsize=((width + gap) * columns, total), layout="none")
+    fig = plt.figure(figsize=((width + gap) * columns, total))
+    fig.set_layout_engine("none")  # after its own: a figure without one gets it back when saved
     for name, (column, top, height) in places.items():
         box = ((width + gap) * column, total - top - height, width, height)
         ax = fig.add_axes(np.divide(box, [*fig.get_size_inches()] * 2))
         ax.imshow(pictures[name], aspect="auto", interpolation="antialiased")
-        ax.set_title(name, fontsize=11, weight="bold")
         ax.axis("off")
     return fig

@@ -224,17 +224,12 @@ def by_language(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     pandas.DataFrame
         run, task, trained_on, freeze, learning_rate, epochs, seed, dev_loss; language, accuracy,
         answers, loss; accuracy_before, answers_before, loss_before, gain (of accuracy) and
-        forgotten (loss less loss_before, nats).
+        forgotten (loss less loss_before, nats). Without a row where there are no runs.
     """
-    settings = [
-        "run",
-        "corpus_fingerprint",
-        "task",
-        "language",
-        "test_items",
-        *GRID[1:],
-        "dev_loss",
-    ]
+    settings = ["run", "corpus_fingerprint", "task", "language", "test_items", *GRID[1:]]
+    if tables["runs"].empty:
+        return pd.DataFrame(columns=[*settings, "trained_on"])
+    settings.append("dev_loss")
     runs = tables["runs"][settings].rename(columns={"language": "trained_on"})
     table = runs.merge(tables["languages"], on="run")
     same = ["corpus_fingerprint", "task", "trained_on", "test_items", "language"]

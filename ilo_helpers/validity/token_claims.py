@@ -134,7 +134,8 @@ def _no_trend(deciles):
         low, high = np.tanh(np.arctanh(r) + np.array([-1.96, 1.96]) / np.sqrt(total - 3))
         flat, steep = max(-low, high) < FLAT, max(low, -high) > FLAT
         verdict = IN_KIND if flat else CONTRADICTED if steep else UNTESTED
-        found.append(Finding(r, low, high, verdict, ", ".join(name)))
+        why = f"the interval holds {FLAT} or -{FLAT}" if verdict == UNTESTED else ""
+        found.append(Finding(r, low, high, verdict, ", ".join(name), why))
     return found
 
 

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(*variant.values(), flush=True)
         found = measure(study, arm, bits, seed, options.loss_sentences)
         details = {"group": GROUP, "loss_sentences": options.loss_sentences}
-        save_table("07_weights", pd.concat([table, found]), study.caption, **details)
+        save_table("07_weights", _in_order(pd.concat([table, found])), study.caption, **details)
     print(folder / "07_weights.csv")
 
 
@@ -93,6 +93,14 @@ def measure(
     table = table.join(kinds, on="layer").drop(columns=["group", "score"])
     first = {"arm": arm, "bits": bits, "seed": seed, "error": error, "loss": loss}
     return table.assign(**first)[[*first, *table.columns]]
+
+
+def _in_order(table):
+    """The same rows, whichever variant was measured first."""
+    by = ["arm", "bits", "seed", "layer"]
+    table = table.assign(arm=pd.Categorical(table["arm"], ["as it is", *ARMS]))
+    table = table.sort_values(by, ascending=[True, False, True, True], ignore_index=True)
+    return table.astype({"arm": str})
 
 
 def write_variant(
