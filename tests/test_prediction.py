@@ -58,6 +58,21 @@ def test_partial_is_the_correlation_of_what_two_regressions_leave():
             assert row["degrees"] == 30 - 1 - np.linalg.matrix_rank(design)
 
 
+def test_a_measure_of_few_languages_has_no_correlation_and_chooses_no_layer():
+    """Above 0 in seven languages only, its order is mostly ties; in eight it is looked at."""
+    table, skill = made(4, layers=2)
+    skill = skill[skill["layer"] == 0].assign(layer=np.nan)
+    best = skill.nlargest(8, "value")["language"].tolist()
+    for layer, few in enumerate((best[:7], best)):
+        here = table["layer"] == layer
+        table.loc[here, "told"] = table.loc[here, "language"].isin(few).astype(float)
+    found = predictions(table, skill, LANGUAGES, 50).set_index(["measure", "layer"])
+    assert found.loc[("told", 0), ["rho", "low", "partial", "within"]].isna().all()
+    assert found.loc[("told", 1), "rho"] > 0.5
+    chosen = chosen_layers(table, skill, LANGUAGES).set_index("measure").loc["told"]
+    assert chosen["layer"] == 1 and 0 < chosen["halves"] <= 400
+
+
 def test_a_skill_that_follows_the_family_alone_leaves_nothing_between_relatives():
     table, skill = made(2, layers=1)
     skill["value"] = pd.factorize(LANGUAGES.loc[skill["language"], "family"])[0].astype(float)

@@ -34,7 +34,7 @@ def disturbances(table: pd.DataFrame, title: str) -> Figure:
             wide.rename(columns="{:g}".format), ax=ax, vmin=0, vmax=1, cmap="viridis",
             cbar=ax is axes[0, -1], cbar_kws={"label": "value"}, linewidths=0.5, yticklabels=1,
         )  # fmt: skip
-        ax.set(title=knob, xlabel="", ylabel="")
+        ax.set(title=knob, xlabel="how much", ylabel="")
         ax.tick_params(axis="both", rotation=0)
         ax.grid(visible=False)
     return style.titled(fig, title)
@@ -44,7 +44,8 @@ def disturbances(table: pd.DataFrame, title: str) -> Figure:
 def predictions_by_layer(table: pd.DataFrame, title: str, value: str = "rho") -> Figure:
     """Correlation of every measure with every skill, by layer: a panel a skill.
 
-    A dot marks the layers at which the interval of resampled families leaves out 0.
+    A dot marks the layers at which the interval of resampled families leaves out 0; grey is a
+    measure that hardly varies there.
 
     Parameters
     ----------
@@ -70,12 +71,13 @@ def predictions_by_layer(table: pd.DataFrame, title: str, value: str = "rho") ->
             wide, ax=ax, vmin=-1, vmax=1, cmap="vlag", cbar=ax is axes[0, -1], yticklabels=1,
             xticklabels=max(1, wide.shape[1] // 6), cbar_kws={"label": "Spearman's ρ"},
         )  # fmt: skip
+        ax.set_facecolor("0.85")
         if ends and ends[0] in part:
             sure = part[(part[ends[0]] > 0) | (part[ends[1]] < 0)]
             rows = sure["measure"].map({name: i for i, name in enumerate(names)})
             places = sure["layer"].map({layer: i for i, layer in enumerate(wide.columns)})
             ax.scatter(places + 0.5, rows + 0.5, s=3, color="black")
-        ax.set(title=skill, ylabel="")
+        ax.set(title=skill, xlabel="layer (0 = embeddings)", ylabel="")
         ax.tick_params(axis="both", rotation=0)
         ax.grid(visible=False)
     return style.titled(fig, title)
@@ -136,14 +138,14 @@ def chosen_and_tried(table: pd.DataFrame, title: str) -> Figure:
     for ax, (skill, part) in zip(axes[0], skills.items(), strict=True):
         part = part.set_index("measure").loc[names]
         rows = np.arange(len(names))
-        ax.hlines(rows, part["low"], part["high"], color="0.7")
-        ax.scatter(part["chosen"], rows, facecolor="none", edgecolor="0.4", s=18)
+        ax.hlines(rows, part["low"], part["high"], color="0.8", zorder=1)
+        ax.scatter(part["chosen"], rows, facecolor="white", edgecolor="0.3", s=18)
         ax.scatter(part["tried"], rows, color=style.MODEL_COLORS[0], s=18)
         for row, layer in zip(rows, part["layer"], strict=True):
             if np.isfinite(layer):
-                ax.annotate(f"{layer:g}", (1.05, row), fontsize=7, va="center")
+                ax.annotate(f"{layer:g}", (1.1, row), fontsize=7, va="center")
         ax.axvline(0, color="0.4", linestyle=":")
-        ax.set(title=skill, xlim=(-0.6, 1.2), yticks=rows, yticklabels=names)
-        ax.set_xlabel("Spearman's ρ; right: layer chosen")
+        ax.set(title=skill, xlim=(-1, 1.3), yticks=rows, yticklabels=names)
+        ax.set_xlabel("Spearman's ρ; at the right: layer")
     axes[0, 0].invert_yaxis()
     return style.titled(fig, title)

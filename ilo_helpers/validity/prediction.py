@@ -10,6 +10,8 @@ from scipy import stats
 
 #: Random halves of the families, in one of which a layer is chosen.
 HALVES = 200
+#: Languages that must differ from a measure's commonest value for its order to say anything.
+VARIED = 8
 AT = ["layer", "language"]
 
 
@@ -39,7 +41,9 @@ def predictions(
         the middle 95% of the resamples (low, high; the ranks stay those of all languages); the
         same with resource class and Latin script held fixed (partial, partial_low, partial_high);
         and with the family held fixed as well, which leaves what differs between relatives
-        (within, and its degrees of freedom). NaN where a measure or a skill does not vary.
+        (within, and its degrees of freedom). NaN where fewer than :data:`VARIED` languages differ
+        from a measure's commonest value; an interval is NaN, too, where one resample in twenty
+        leaves nothing to correlate.
     """
     rows = []
     for skill, layer, values, target in _pairs(measures, skills):
@@ -54,6 +58,8 @@ def predictions(
         for name, controls in {"rho": held[:, :0], "partial": held}.items():
             drawn = weighted_partial(ranks, controls, weights)
             low, high = pd.DataFrame(drawn).quantile([0.025, 0.975]).to_numpy()  # NaN left out
+            sure = np.isfinite(drawn).mean(axis=0) >= 0.95
+            low, high = np.where(sure, low, np.nan), np.where(sure, high, np.nan)
             ends = ("low", "high") if name == "rho" else ("partial_low", "partial_high")
             found[name] = weighted_partial(ranks, controls)[0]
             found |= dict(zip(ends, (low, high), strict=True))
@@ -81,9 +87,11 @@ def chosen_layers(
     Returns
     -------
     pandas.DataFrame
-        skill, measure; layer, the one chosen most often; chosen, Spearman's correlation where it
-        was chosen, and tried, on the other half, means over the halves: their difference is what
-        looking at many layers makes up; low and high, the middle 95% of the latter.
+        skill, measure; halves (int), those on which the measure varies; layer, the one chosen most
+        often; chosen, the correlation where it was chosen, and tried, on the other half, means
+        over these halves: their difference is what looking at many layers makes up; low and high,
+        the middle 95% of the latter, which is their spread and not a confidence interval, as the
+        halves share languages. Ranks are those among all languages.
     """
     rows = []
     for skill in skills["skill"].unique():
@@ -147,8 +155,10 @@ def _pairs(measures, skills):
 
 
 def _ranks(values, target):
-    """Ranks of every measure and, last, of the skill; NaN where a measure has no value."""
-    return stats.rankdata(np.column_stack([values, target]), axis=0, nan_policy="propagate")
+    """Ranks of every measure and, last, of the skill; NaN where a measure hardly varies."""
+    commonest = values.apply(lambda column: column.value_counts().max())
+    told = values.where(len(values) - commonest >= VARIED, axis=1)
+    return stats.rankdata(np.column_stack([told, target]), axis=0, nan_policy="propagate")
 
 
 def _family_weights(family, draws, seed):
@@ -180,9 +190,9 @@ def _tried(chosen, tried, layers):
     on_half, on_other = chosen[:, usable][best, there], tried[:, usable][best, there]
     told = np.isfinite(on_other)
     if not told.any():
-        return {"layer": np.nan, "chosen": np.nan, "tried": np.nan, "low": np.nan, "high": np.nan}
+        return {"halves": 0} | dict.fromkeys(["layer", "chosen", "tried", "low", "high"], np.nan)
     low, high = np.percentile(on_other[told], [2.5, 97.5])
     return {
-        "layer": int(stats.mode(layers[best[told]]).mode), "chosen": on_half[told].mean(),
-        "tried": on_other[told].mean(), "low": low, "high": high,
+        "halves": int(told.sum()), "layer": int(stats.mode(layers[best[told]]).mode),
+        "chosen": on_half[told].mean(), "tried": on_other[told].mean(), "low": low, "high": high,
     }  # fmt: skip
