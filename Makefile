@@ -69,15 +69,13 @@ book: .venv/ready
 	@echo "build/book/index.html"
 
 # Every run of figures/gemma-3-270m--udhr/05_runs.csv. What the tables have is skipped.
-SWEEP := $(BIN)/python -m ilo_helpers.training.sweep
+SWEEP := $(BIN)/python -m ilo_helpers.training.sweep --seed 0 1 2
+ARMS := none table table+first-8 table+last-8 table+random-8 first-8
 sweep: .venv/ready
-	$(SWEEP) --seed 0 1 2
-	$(SWEEP) --learning-rate 2e-4 1e-3
-	$(SWEEP) --language swh_Latn hin_Deva
-	$(SWEEP) --language eng_Latn+swh_Latn+hin_Deva+rus_Cyrl+zho_Hans --freeze none
-	$(SWEEP) --freeze last-8
-	$(SWEEP) --freeze lora --learning-rate 5e-4
-	$(SWEEP) --task $(or $(SIB200),sib200) --epochs 1 --test-items 50
+	$(SWEEP) --freeze $(ARMS) --learning-rate 5e-5 2e-5 1e-5 1e-4
+	$(SWEEP) --freeze lora --learning-rate 5e-4 2e-4 1e-4 1e-3
+	$(SWEEP) --freeze $(ARMS) --language swh_Latn
+	$(SWEEP) --freeze none table table+first-8 table+last-8 --task $(or $(SIB200),sib200) --epochs 1
 
 benchmarks: .venv/ready
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[benchmarks]'

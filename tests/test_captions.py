@@ -46,3 +46,8 @@ def test_settings_come_back_from_json():
     kept = json.loads(json.dumps(WHOLE.settings()))
     assert Caption(**kept) == WHOLE and str(Caption(**kept)) == str(WHOLE)
     assert "provenance" not in kept and "split" not in kept
+
+
+def test_one_sentence_is_told_as_one():
+    assert str(Caption(corpus="udhr", sentences=1)) == "udhr, 1 sentence"
+    assert str(Caption(corpus="udhr", sentences=11)) == "udhr, 11 sentences"

@@ -72,6 +72,12 @@ def test_predictions_are_cells_with_a_dot_where_the_interval_leaves_out_nought()
     assert dots(bare.axes[0]) == []
 
 
+def test_predictions_without_a_single_value_are_grey():
+    nothing = FOUND.assign(rho=np.nan, low=np.nan, high=np.nan)
+    fig = plots.predictions_by_layer(nothing, "T")
+    assert np.isnan(mesh(fig.axes[0])).all() and dots(fig.axes[0]) == []
+
+
 def test_correlations_are_lines_with_bands():
     fig = plots.correlations_by_layer(FOUND, "T")
     drawn = {line.get_label(): list(line.get_ydata()) for line in fig.axes[1].get_lines()}

@@ -61,8 +61,8 @@ DOSES = pd.DataFrame({"arm": ["p", "p", "q", "q", "q"], "steps": [0, 100, 0, 100
                       "found": [0.1, 0.5, 0.1, 0.2, 0.4], "loss": [3.0, 9, 3, 8, 8]})  # fmt: skip
 COUNTS = pd.DataFrame({"model": ["m1"] * 4 + ["m2"] * 2, "categories": [1, 1, 2, 4, 3, 3]})
 DECILES = pd.DataFrame({"model": ["m1", "m1", "m2", "m2"], "part": [1, 2, 1, 2],
-                        "mean": [5.0, 4, 3, 2], "sd": [1.0, 0.5, 0.25, 2],
-                        "ranking": "R"})  # fmt: skip
+                        "mean": [5.0, 4, 3, 2], "sd": np.array([1.0, 0.5, 0.25, 2]) / 1.96,
+                        "tokens": [1, 4, 1, 16], "ranking": "R"})  # fmt: skip
 KINDS = made(run=["before", "full", "frozen"], language=CODES)
 KINDS = KINDS.assign(low=KINDS["ilo"] * 0.5, high=KINDS["ilo"] * 1.5)
 CHANGES = made(run=["full", "frozen"], group=["all", "low", "high"], layer=range(2))
@@ -414,6 +414,14 @@ def test_bars_are_as_long_as_the_numbers_and_coloured_by_family():
     assert ax.get_xlabel() == "tokens"
 
 
+def test_dots_beyond_one_are_in_view():
+    table = KINDS.assign(ilo=4 * KINDS["ilo"] + 3, low=2.0, high=8.0)
+    assert plots.dots_by_language(table, "ilo", "run", "x", "T").axes[0].get_xlim() == (0, 8.4)
+    assert plots.dots_by_language(KINDS.assign(high=1.0), "ilo", "run", "x", "T").axes[
+        0
+    ].get_xlim() == (0, 1)
+
+
 @pytest.mark.parametrize("kinds", [["before", "full", "frozen"], ["full"]])
 def test_dots_stand_beside_the_name_with_their_intervals(kinds):
     table = KINDS[KINDS["run"].isin(kinds)]
@@ -632,12 +640,12 @@ def test_the_histogram_shows_shares_and_means():
     assert means == [2, 3] and ax.get_xlabel() == "number"
 
 
-def test_diversity_by_frequency_is_a_mean_within_its_standard_deviation():
+def test_diversity_by_frequency_is_a_mean_within_its_interval():
     (ax,) = plots.diversity_by_frequency(DECILES, "categories", "T").axes
     blue, orange = plots.MODEL_COLORS[:2]
     assert lines(ax) == {"m1": ([1, 2], [5, 4], blue), "m2": ([1, 2], [3, 2], orange)}
-    assert band(ax, 0) == ([4, 3.5], [6, 4.5]) and band(ax, 1) == ([2.75, 0], [3.25, 4])
-    assert ax.get_ylabel() == "categories"
+    assert band(ax, 0) == ([4, 3.75], [6, 4.25]) and band(ax, 1) == ([2.75, 1.5], [3.25, 2.5])
+    assert ax.get_ylabel() == "categories:\nmean and its 95% interval"
     twice = pd.concat([DECILES, DECILES.assign(ranking="S", mean=1.0)])
     fig = plots.diversity_by_frequency(twice, "categories", "T")
     assert titles(fig) == ["R", "S"] and lines(fig.axes[1])["m2"][:2] == ([1, 2], [1, 1])
@@ -687,6 +695,7 @@ def test_doses_are_a_line_an_arm_and_a_dot_a_seed():
     expected = [(at, blue) for at in blues] + [(at, orange) for at in oranges]
     assert sorted(dots(found)) == sorted(expected)
     assert titles(fig) == ["F", "L"] and loss.get_xlabel() == "steps of training"
+    assert [ax.get_ylim()[0] for ax in fig.axes] == [0, 0]
 
 
 # training

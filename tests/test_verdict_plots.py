@@ -41,7 +41,7 @@ def test_a_row_a_claim_and_a_cell_a_finding_in_the_colour_of_its_verdict():
     for told in ("≈ 0.25 (0.12 to 0.50)", "× −12.3, no interval", "? no number"):
         assert told in said
     assert "udhr 49" in said and "for a reason" in said and "no model" in said
-    boxes = [(round(box.get_y() + 0.44, 2), to_hex(box.get_facecolor()).upper())
+    boxes = [(round(box.get_y() + 0.46, 2), to_hex(box.get_facecolor()).upper())
              for box in ax.patches]  # fmt: skip
     colors = [VERDICTS[verdict][0] for verdict in FOUND["verdict"]]
     assert boxes[:3] == list(zip([0, 0, 1], colors, strict=True))
@@ -50,13 +50,25 @@ def test_a_row_a_claim_and_a_cell_a_finding_in_the_colour_of_its_verdict():
     assert widths[2] > widths[0] == pytest.approx(widths[1])
 
 
-def test_small_numbers_have_three_places():
-    few = FOUND[:1].assign(value=0.0123, low=0.01, high=0.02)
+def test_numbers_have_the_places_that_tell_the_ends_from_the_value():
+    for value, low, high, told in [
+        (0.0123, 0.01, 0.02, "0.012 (0.010 to 0.020)"),
+        (-0.0001, np.nan, np.nan, "0.000, no interval"),
+        (0.9491, 0.9478, 0.9509, "0.949 (0.948 to 0.951)"),
+    ]:
+        few = FOUND[:1].assign(value=value, low=low, high=high)
+        said = [text.get_text() for text in plots.verdict_board(few, "T").axes[0].texts]
+        assert f"≈ {told}" in said
+
+
+def test_setting_and_reason_stand_below_the_number_in_three_lines_at_most():
+    few = FOUND[:1].assign(why="no " * 200)
     said = [text.get_text() for text in plots.verdict_board(few, "T").axes[0].texts]
-    assert "≈ 0.012 (0.010 to 0.020)" in said
+    (below,) = (text.split("\n") for text in said if text.startswith("udhr 49"))
+    assert len(below) == 3 and below[2].endswith("no …") and len(below[1]) <= 128
 
 
-def test_pictures_go_to_the_shortest_column_and_keep_their_shape():
+def test_pictures_go_to_the_shortest_column_and_keep_their_size():
     figures = {}
     for name, size in {"tall": (2, 4), "flat": (4, 2), "next": (4, 2)}.items():
         figures[name], ax = plt.subplots(figsize=size)
@@ -67,7 +79,7 @@ def test_pictures_go_to_the_shortest_column_and_keep_their_shape():
     for ax, box in zip(fig.axes, boxes, strict=True):
         rows, columns = ax.get_images()[0].get_array().shape[:2]
         inches = np.multiply([box.width, box.height], fig.get_size_inches())
-        assert inches[1] / inches[0] == pytest.approx(rows / columns)
+        assert 160 * inches == pytest.approx([columns, rows])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert png(fig) == png(fig)

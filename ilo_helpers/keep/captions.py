@@ -35,7 +35,8 @@ class Caption:
 
     def __str__(self) -> str:
         told = {name: value for name, value in self.settings().items() if name != "split"}
-        return ", ".join(_TOLD.get(name, "{}").format(value) for name, value in told.items())
+        line = ", ".join(_TOLD.get(name, "{}").format(value) for name, value in told.items())
+        return line.replace(" 1 sentences", " 1 sentence")
 
     def settings(self) -> dict[str, object]:
         """The fields that apply."""

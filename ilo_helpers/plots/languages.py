@@ -39,7 +39,7 @@ def dots_by_language(table: pd.DataFrame, value: str, hue: str, xlabel: str, tit
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns language, ``value`` (in [0, 1]), low, high and ``hue``; languages are in the
+        Columns language, ``value`` (not negative), low, high and ``hue``; languages are in the
         order of the last ``hue``.
     value, hue, xlabel, title : str
 
@@ -57,7 +57,8 @@ def dots_by_language(table: pd.DataFrame, value: str, hue: str, xlabel: str, tit
         error = [part[value] - part["low"], part["high"] - part[value]]
         ax.errorbar(part[value], y, xerr=error, fmt="o", color=color, label=kind)
     ax.set_yticks(range(len(places)), map(language_label, places))
-    ax.set(xlabel=xlabel, title=title, xlim=(0, 1))
+    greatest = table["high"].max()
+    ax.set(xlabel=xlabel, title=title, xlim=(0, 1 if greatest <= 1 else 1.05 * greatest))
     ax.legend(loc="lower right")
     return fig
 

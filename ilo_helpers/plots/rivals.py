@@ -74,8 +74,10 @@ def predictions_by_layer(table: pd.DataFrame, title: str, value: str = "rho") ->
         ax.set_facecolor("0.85")
         if ends and ends[0] in part:
             sure = part[(part[ends[0]] > 0) | (part[ends[1]] < 0)]
-            rows = sure["measure"].map({name: i for i, name in enumerate(names)})
-            places = sure["layer"].map({layer: i for i, layer in enumerate(wide.columns)})
+            rows, places = (
+                wide.index.get_indexer(sure["measure"]),
+                wide.columns.get_indexer(sure["layer"]),
+            )
             ax.scatter(places + 0.5, rows + 0.5, s=3, color="black")
         ax.set(title=skill, xlabel="layer (0 = embeddings)", ylabel="")
         ax.tick_params(axis="both", rotation=0)

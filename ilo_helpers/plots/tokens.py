@@ -78,13 +78,14 @@ def histogram(table: pd.DataFrame, value: str, xlabel: str, title: str) -> Figur
 
 @drawing
 def diversity_by_frequency(table: pd.DataFrame, ylabel: str, title: str) -> Figure:
-    """Mean and standard deviation of a measure in each part by frequency, a line a model.
+    """Mean of a measure in each part by frequency, with its 95% interval, a line a model.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns model, ranking (by what tokens are ranked; a panel each), part, mean and sd, as
-        :func:`ilo_helpers.vocabulary.geometry.by_frequency` returns them.
+        Columns model, ranking (by what tokens are ranked; a panel each), part, tokens, mean and
+        sd, as :func:`ilo_helpers.vocabulary.geometry.by_frequency` returns them. The interval is
+        the normal one, 1.96 sd / √tokens either way.
     ylabel, title : str
 
     Returns
@@ -96,12 +97,12 @@ def diversity_by_frequency(table: pd.DataFrame, ylabel: str, title: str) -> Figu
     fig, axes = plt.subplots(1, len(rankings), sharey=True, squeeze=False, figsize=size)
     for ax, (ranking, of) in zip(axes[0], rankings.items(), strict=True):
         for model, color, part in colored(of, "model"):
-            mean, sd = part["mean"], part["sd"]
+            mean, margin = part["mean"], 1.96 * part["sd"] / part["tokens"] ** 0.5
             ax.plot(part["part"], mean, color=color, marker="o", label=model)
-            ax.fill_between(part["part"], mean - sd, mean + sd, color=color, alpha=0.12)
+            ax.fill_between(part["part"], mean - margin, mean + margin, color=color, alpha=0.25)
         ax.set(title=ranking, ylim=(0, None))
         whole_numbers(ax, label="tenth of the tokens, from the most frequent")
-    axes[0, 0].set_ylabel(ylabel)
+    axes[0, 0].set_ylabel(f"{ylabel}:\nmean and its 95% interval")
     legend_below(fig)
     return titled(fig, title)
 
@@ -152,7 +153,7 @@ def neighbor_shares(table: pd.DataFrame, title: str) -> Figure:
 def by_dose(
     table: pd.DataFrame, measures: dict[str, str], lines: dict[str, dict[str, float]], title: str
 ) -> Figure:
-    """What a training does, by its length: a panel a measure, a line an arm, a dot a seed.
+    """What a training does, by its length: a panel a measure from 0, a line an arm, a dot a seed.
 
     Parameters
     ----------
@@ -179,7 +180,7 @@ def by_dose(
             ax.scatter(x, part[measure], color=color, s=14)
         for level, height in lines.get(measure, {}).items():
             ax.axhline(height, color="black", linestyle=styles[level], linewidth=1, label=level)
-        ax.set(title=name, xticks=range(len(steps)))
+        ax.set(title=name, xticks=range(len(steps)), ylim=(0, None))
         ax.set_xticklabels(steps)
     for ax in lowest:
         ax.set_xlabel("steps of training")

@@ -23,6 +23,8 @@ VERDICTS = {
 def verdict_board(table: pd.DataFrame, title: str) -> Figure:
     """Every claim with its numbers: a row a claim, a cell a finding, coloured by its verdict.
 
+    Below a number stand its setting and as much of the reason as has room in two lines.
+
     Parameters
     ----------
     table : pandas.DataFrame
@@ -36,47 +38,52 @@ def verdict_board(table: pd.DataFrame, title: str) -> Figure:
     matplotlib.figure.Figure
     """
     claims = list(table.groupby(["figure", "claim", "number"], sort=False))
-    fig, ax = plt.subplots(figsize=(12, 1.2 + 0.4 * len(claims)))
+    fig, ax = plt.subplots(figsize=(14, 1.2 + 0.72 * len(claims)))
     for row, ((figure, claim, number), part) in enumerate(claims):
         told = f"{number}; interval: {part['interval'].iloc[0]}" if number != "none" else ""
         ax.text(0, row, figure, va="center", fontsize=11)
-        ax.text(0.5, row - 0.17, claim, va="center", fontsize=9)
-        ax.text(0.5, row + 0.2, told, va="center", fontsize=7, color="0.35")
-        edges = np.linspace(5.4, 12, len(part) + 1)
+        ax.text(0.5, row - 0.05, textwrap.fill(claim, 70), va="bottom", fontsize=10)
+        ax.text(0.5, row, textwrap.fill(told, 80), va="top", fontsize=8.5, color="0.25")
+        edges = np.linspace(6, 14, len(part) + 1)
         for left, right, finding in zip(edges, edges[1:], part.itertuples(), strict=False):
-            below = finding.setting or textwrap.shorten(finding.why, 75, placeholder=" …")
-            size = 8 if len(part) < 4 else 6.5
-            _cell(ax, (left, right, row), finding.verdict, _told(finding), below, size)
+            wide = int(16 * (right - left))  # letters in a line
+            why = textwrap.wrap(finding.why, wide, max_lines=2, placeholder=" …")
+            below = "\n".join(filter(None, [finding.setting, *why]))
+            _cell(ax, (left, right, row), finding.verdict, _told(finding), below)
     for place, verdict in enumerate(VERDICTS):
-        _cell(ax, (3 * place, 3 * place + 3, len(claims) + 0.3), verdict, verdict, "", 9)
-    ax.set(xlim=(0, 12), ylim=(len(claims) + 0.8, -0.5))
+        _cell(ax, (3.5 * place, 3.5 * place + 3.5, len(claims) + 0.1), verdict, verdict, "")
+    ax.set(xlim=(0, 14), ylim=(len(claims) + 0.6, -0.5))
     ax.axis("off")
     return style.titled(fig, title)
 
 
-def _cell(ax, place, verdict, told, below, size):
-    """A box of the verdict's colour, with its sign, a number, and a line below it."""
+def _cell(ax, place, verdict, told, below):
+    """A box of the verdict's colour, with its sign, a number, and lines below it."""
     (left, right, row), (color, sign) = place, VERDICTS[verdict]
-    ax.barh(row, right - left - 0.06, 0.88, left, align="center", color=color, alpha=0.5)
+    ax.barh(row, right - left - 0.06, 0.92, left, align="center", color=color, alpha=0.5)
     middle, look = (left + right) / 2 - 0.03, {"ha": "center", "va": "center"}
-    ax.text(middle, row - 0.17 * bool(below), f"{sign} {told}", fontsize=size, **look)
-    ax.text(middle, row + 0.2, below, fontsize=0.85 * size, color="0.25", **look)
+    ax.text(middle, row - 0.28 * bool(below), f"{sign} {told}", fontsize=10, **look)
+    ax.text(middle, row + 0.15, below, fontsize=8, color="0.2", **look)
 
 
 def _told(finding):
-    """A number with its interval, to as many places as its size asks for."""
+    """A number with its interval, to as many places as tell its ends from it."""
     numbers = [each for each in (finding.value, finding.low, finding.high) if np.isfinite(each)]
     if not numbers:
         return "no number"
     size = max(map(abs, numbers))
     places = 3 if size < 0.1 else 2 if size < 10 else 1
-    value, *ends = (f"{number:.{places}f}".replace("-", "−") for number in numbers)
+    if len({f"{number:.{places}f}" for number in numbers}) < len(numbers):
+        places += 1
+    value, *ends = (f"{number:z.{places}f}".replace("-", "−") for number in numbers)
     return f"{value} ({ends[0]} to {ends[1]})" if ends else f"{value}, no interval"
 
 
 @drawing
 def contact_sheet(figures: dict[str, Figure], columns: int = 2) -> Figure:
-    """Pictures of figures below each other, each in the column that is shortest so far.
+    """Pictures of figures in columns as wide as the widest, each where it is shortest so far.
+
+    All are drawn to one scale, so that their letters are of one size.
 
     Parameters
     ----------
@@ -88,20 +95,21 @@ def contact_sheet(figures: dict[str, Figure], columns: int = 2) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    width, gap = 6.0, 0.25  # inches
-    pictures = {name: plt.imread(io.BytesIO(png(fig, dpi=110))) for name, fig in figures.items()}
+    dots, gap = 160, 30  # dots an inch of the sheet, and between pictures
+    pictures = {name: plt.imread(io.BytesIO(png(fig, dpi=88))) for name, fig in figures.items()}
+    width = max(picture.shape[1] for picture in pictures.values()) + gap
     ends, places = np.zeros(columns), {}
     for name, picture in pictures.items():
         column = int(ends.argmin())
-        height = width * picture.shape[0] / picture.shape[1]
-        places[name] = column, ends[column], height
-        ends[column] += height + gap
-    total = ends.max()
-    fig = plt.figure(figsize=((width + gap) * columns, total))
+        places[name] = width * column, ends[column]
+        ends[column] += picture.shape[0] + gap
+    total = np.array([width * columns, ends.max()])
+    fig = plt.figure(figsize=total / dots)
     fig.set_layout_engine("none")  # after its own: a figure without one gets it back when saved
-    for name, (column, top, height) in places.items():
-        box = ((width + gap) * column, total - top - height, width, height)
-        ax = fig.add_axes(np.divide(box, [*fig.get_size_inches()] * 2))
+    for name, (left, top) in places.items():
+        height, wide = pictures[name].shape[:2]
+        box = (left, total[1] - top - height, wide, height)
+        ax = fig.add_axes(np.divide(box, [*total] * 2))
         ax.imshow(pictures[name], aspect="auto", interpolation="antialiased")
         ax.axis("off")
     return fig

@@ -1,10 +1,11 @@
 """How a number with its interval becomes a verdict on a claim, and who may give one.
 
-The rules are ours, and fixed before the numbers: a claim that has a direction holds *in kind* if
-the whole interval lies on its side, is *contradicted* if it lies on the other, and otherwise
-*could not be tested here*; it is *reproduced* if the paper's own number, of the same thing, lies in
-the interval. Fewer than three seeds, another model than the one the claim is about, or a claim
-whose terms are not public, and it could not be tested, whatever the number.
+The rules are the same for every claim; they were written when most of the tables were there, and
+their floors are ours. A claim that has a direction holds *in kind* if the whole interval lies on
+its side, is *contradicted* if it lies on the other, and otherwise *could not be tested here*; it is
+*reproduced* if the paper's own number, of the same thing, lies in the interval. Fewer than three
+seeds, a claim about models that are not here, terms that are not public, or a number that could not
+speak against the claim, and it could not be tested, whatever the number.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -205,7 +206,6 @@ def verdicts(claims: Sequence[Claim], caption: Caption, larger: Sequence[str]) -
     rows = []
     for claim in claims:
         fixed = claim._asdict() | {"tables": " ".join(claim.tables)}
-        del fixed["judge"]
         rows += [fixed | finding._asdict() for finding in _findings(claim, caption, larger)]
     first = ["figure", "claim", "number", "interval", "setting", "verdict"]
     return pd.DataFrame(rows)[[*first, "value", "low", "high", "why", "tables"]]
