@@ -105,8 +105,8 @@ def load_vocabulary(source: str | os.PathLike) -> "PreTrainedTokenizerBase | lis
     source : str or path
         Packaged name, hub name or folder: its tokenizer is read. Or a ``.json`` file: a list of
         the tokens as text in the order of their ids, ``▁`` for a space; texts with the
-        replacement character U+FFFD, or after the word ``bad:``, stand for bytes that are no text (so
-        the Hyperpolyglot paper's repository has them).
+        replacement character U+FFFD, or after the word ``bad:``, stand for bytes that are no text
+        (so the Hyperpolyglot paper's repository has them).
 
     Returns
     -------
