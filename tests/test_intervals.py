@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import world
-from scipy.stats import norm, spearmanr
+from scipy.stats import norm
 
 from ilo_helpers import ilo_scores, nearest_neighbors
 from ilo_helpers.ilo import bridges
@@ -12,7 +12,6 @@ from ilo_helpers.validity.intervals import (
     interval,
     jackknife_interval,
     leave_one_out_scores,
-    rank_correlation,
 )
 
 
@@ -161,28 +160,3 @@ def test_change_of_a_group_is_the_mean_of_its_languages(neighbors):
     ends = found["change"] + norm.ppf([0.025, 0.975]) * error
     assert [found["low"], found["high"]] == pytest.approx(list(ends)) and error > 0
     assert set(table["group"]) == {"all", "a", "b"}
-
-
-def test_rank_correlation_is_scipy_s_and_controls_are_taken_out():
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, 30))
-    y = y + x
-    found, expected = rank_correlation(x, y), spearmanr(x, y)
-    assert found["rho"] == pytest.approx(expected.statistic, abs=1e-12)
-    assert found["p"] == pytest.approx(expected.pvalue, rel=1e-9)
-    assert found["low"] < found["rho"] < found["high"]
-    # a common cause: with it taken out nothing is left
-    cause = rng.normal(size=300)
-    a, b = cause + 0.3 * rng.normal(size=(2, 300))
-    assert rank_correlation(a, b)["rho"] > 0.8
-    assert abs(rank_correlation(a, b, cause[:, None])["rho"]) < 0.2  # sd about 0.06
-    # one control: the textbook formula on Spearman's correlations
-    ab, ac, bc = (spearmanr(u, v).statistic for u, v in ((a, b), (a, cause), (b, cause)))
-    formula = (ab - ac * bc) / np.sqrt((1 - ac**2) * (1 - bc**2))
-    assert rank_correlation(a, b, cause[:, None])["rho"] == pytest.approx(formula, abs=1e-9)
-    with pytest.raises(ValueError, match="of 4 values with 1 controls: need at least 5"):
-        rank_correlation(x[:4], y[:4], x[:4, None])
-    with pytest.raises(ValueError, match="not finite"):
-        rank_correlation(np.append(x[:-1], np.nan), y)
-    with pytest.raises(ValueError, match="not all equal"):
-        rank_correlation(x, np.ones(30))

@@ -139,7 +139,6 @@ DRAWN = {
     "panels_by_layer": lambda: plots.panels_by_layer(SCORES, {"ilo": "I"}, "T", "layer", log=True),
     "rates_between_languages": lambda: plots.rates_between_languages(RATIO, KNOWN, "T"),
     "region_maps": lambda: plots.region_maps(REGIONS, "T"),
-    "scatter_languages": lambda: plots.scatter_languages(BARS, "ilo", "reach", "x", "y", "T"),
     "score_bars": lambda: plots.score_bars(WORLDS, "T"),
     "scores_by_size": lambda: plots.scores_by_size(SIZES, "T"),
     "shared_by_language": lambda: plots.shared_by_language(SHARED, "T"),
@@ -715,22 +714,6 @@ def test_change_is_drawn_a_panel_a_run_and_a_line_a_band():
     assert band(fig.axes[1], 1) == ([-1, -4], [1, -2])
     assert list(legend(fig.axes[1])) == ["all", "high", "low"]
     assert fig.axes[0].get_ylabel() == "change of mean ILO (jackknife 95%)"
-
-
-def test_languages_are_scattered_by_band_with_their_codes():
-    (ax,) = plots.scatter_languages(BARS, "ilo", "reach", "ILO", "reach", "T").axes
-    colors = BARS["language"].map(KNOWN["resource_band"]).map(style.BAND_COLORS)
-    places = zip(BARS["ilo"].round(9), BARS["reach"].round(9), strict=True)
-    assert sorted(dots(ax)) == sorted(zip(places, colors, strict=True))
-    told = {text.get_text(): text.xy for text in ax.texts}
-    expected = zip(
-        BARS["language"].str[:3], zip(BARS["ilo"], BARS["reach"], strict=True), strict=True
-    )
-    assert {code: tuple(place) for code, place in told.items()} == dict(expected)
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("ILO", "reach")
-
-
-# the lessons of notebook 3, and its explorer
 
 
 def test_bars_of_the_scores_stand_side_by_side():

@@ -73,6 +73,19 @@ def test_a_measure_of_few_languages_has_no_correlation_and_chooses_no_layer():
     assert chosen["layer"] == 1 and 0 < chosen["halves"] <= 400
 
 
+def test_a_common_cause_taken_out_leaves_nothing():
+    """And with one control it is the textbook's formula on Spearman's correlations."""
+    rng = np.random.default_rng(0)
+    cause = rng.normal(size=300)
+    a, b = cause + 0.3 * rng.normal(size=(2, 300))
+    ranks, held = stats.rankdata([a, b], axis=1).T, stats.rankdata(cause)[:, None]
+    assert weighted_partial(ranks, held[:, :0]).item() > 0.8
+    assert abs(weighted_partial(ranks, held).item()) < 0.2  # sd about 0.06
+    ab, ac, bc = (stats.spearmanr(*pair).statistic for pair in ((a, b), (a, cause), (b, cause)))
+    formula = (ab - ac * bc) / np.sqrt((1 - ac**2) * (1 - bc**2))
+    assert weighted_partial(ranks, held).item() == pytest.approx(formula, abs=1e-9)
+
+
 def test_a_skill_that_follows_the_family_alone_leaves_nothing_between_relatives():
     table, skill = made(2, layers=1)
     skill["value"] = pd.factorize(LANGUAGES.loc[skill["language"], "family"])[0].astype(float)

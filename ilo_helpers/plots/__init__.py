@@ -43,5 +43,5 @@ from .tokens import (
     neighbor_shares,
     token_maps,
 )
-from .training import ARMS, arms, changes_by_layer, differences, scatter_languages
+from .training import ARMS, arms, changes_by_layer, differences
 from .verdicts import contact_sheet, verdict_board

@@ -13,7 +13,6 @@ from .style import (
     drawing,
     titled,
     whole_numbers,
-    with_languages,
 )
 
 
@@ -129,36 +128,3 @@ def differences(table: pd.DataFrame, title: str, xlabel: str) -> Figure:
     axes[0, 0].invert_yaxis()
     fig.supxlabel(xlabel, fontsize="medium")
     return titled(fig, title)
-
-
-@drawing
-def scatter_languages(
-    table: pd.DataFrame, x: str, y: str, xlabel: str, ylabel: str, title: str
-) -> Figure:
-    """One dot a language, labelled, coloured by its resource band (figure i).
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns language, ``x`` and ``y``.
-    x, y, xlabel, ylabel, title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    table = with_languages(table[["language", x, y]]).assign(code=table["language"].str[:3])
-    parts = colored(table, "resource_band", BAND_COLORS)
-    return _scatter(parts, x, y, "code", "resources", xlabel=xlabel, ylabel=ylabel, title=title)
-
-
-def _scatter(parts, x, y, label, legend, **titles):
-    """Dots in the colour of each part, with their labels."""
-    fig, ax = plt.subplots(figsize=(6, 4.5))
-    for name, color, part in parts:
-        ax.scatter(part[x], part[y], color=color, label=name, s=24)
-        for text, *place in zip(part[label], part[x], part[y], strict=True):
-            ax.annotate(text, place, xytext=(3, 3), fontsize=7, textcoords="offset points")
-    ax.set(**titles)
-    ax.legend(title=legend)
-    return fig

@@ -1,4 +1,4 @@
-"""How sure a score is: bootstrap and jackknife over sentences, rank correlations."""
+"""How sure a score is: bootstrap and jackknife over sentences."""
 
 import itertools
 from collections.abc import Sequence
@@ -176,65 +176,3 @@ def change_by_layer(
             "after": now, "change": now - was, "low": low, "high": high,
         }))  # fmt: skip
     return pd.concat(rows, ignore_index=True)
-
-
-def rank_correlation(
-    x: np.ndarray, y: np.ndarray, controls: np.ndarray | None = None, draws: int = 1000,
-    seed: int = 0,
-) -> dict[str, float]:  # fmt: skip
-    """Spearman's correlation, of what controls leave of the ranks, with a bootstrap interval.
-
-    Parameters
-    ----------
-    x, y : array
-        (N,) each, N at least 4 more than there are controls.
-    controls : array, optional
-        (N, controls): numbers, whose ranks are regressed out of the ranks of both.
-    draws, seed : int
-        Resamples of the N; those in which x or y is constant do not count, and where the controls
-        explain all of x or y the correlation counts as 0. With few values and controls the
-        interval is too narrow.
-
-    Returns
-    -------
-    dict of str to float
-        rho, low, high (95%, percentiles), p (two-sided, of no correlation; by Student's t with
-        N − 2 − controls degrees of freedom).
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite, there are too few, or x or y is constant.
-    """
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    controls = np.empty((len(x), 0)) if controls is None else np.asarray(controls, float)
-    degrees = len(x) - 2 - controls.shape[1]
-    if not np.isfinite(np.column_stack([x, y, controls])).all():
-        raise ValueError(f"rank correlation of {len(x)} values: some are not finite; drop them")
-    if degrees < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        raise ValueError(
-            f"rank correlation of {len(x)} values with {controls.shape[1]} controls: need at least "
-            f"{4 + controls.shape[1]}, not all equal"
-        )
-    rho = _partial(x, y, controls)
-    t = rho * np.sqrt(degrees / max(1e-15, 1 - rho**2))
-    chosen = np.random.default_rng(seed).integers(len(x), size=(draws, len(x)))
-    chosen = chosen[(np.ptp(x[chosen], axis=1) > 0) & (np.ptp(y[chosen], axis=1) > 0)]
-    low, high = interval(_partial(x[chosen], y[chosen], controls[chosen]))
-    found = {"rho": rho, "low": low, "high": high, "p": 2 * stats.t.sf(abs(t), degrees)}
-    return {name: float(value) for name, value in found.items()}
-
-
-def _partial(x, y, controls):
-    """Correlation of the ranks of x and y, after a linear regression on those of the controls.
-
-    x and y are (…, N), the controls (…, N, controls): one correlation a resample.
-    """
-    ranks = stats.rankdata([x, y], axis=-1)[..., None]
-    constant = np.ones((*x.shape, 1))
-    design = np.concatenate([constant, stats.rankdata(controls, axis=-2)], axis=-1)
-    # rtol=None: a control that is constant in a resample is told from rounding
-    inverse = np.linalg.pinv(design, rtol=None)  # type: ignore[call-overload]
-    left = (ranks - design @ (inverse @ ranks))[..., 0]
-    size = np.prod(np.linalg.norm(left, axis=-1), axis=0)
-    return np.where(size > 1e-9, left.prod(0).sum(-1) / np.maximum(size, 1e-9), 0)
