@@ -150,7 +150,7 @@ def check_code(code: str, known: Iterable[str] = ()) -> None:
     known : iterable of str
         Codes to suggest from, besides the paper's 31.
     """
-    if _CODE.fullmatch(str(code)) and langcodes.tag_is_valid(code.replace("_", "-")):
+    if is_code(code):
         return
     near = nearest_code(code, known)
     hint = f"; did you mean {near!r}?" if near else ""
@@ -158,6 +158,11 @@ def check_code(code: str, known: Iterable[str] = ()) -> None:
         f"unknown language code {code!r}{hint} "
         "(codes are ISO 639-3 and script, as in FLORES-200: 'eng_Latn')"
     )
+
+
+def is_code(code: str) -> bool:
+    """Whether it has a code's form, of a language and a script that there are."""
+    return bool(_CODE.fullmatch(str(code))) and langcodes.tag_is_valid(code.replace("_", "-"))
 
 
 def nearest_code(code: str, known: Iterable[str] = ()) -> str | None:
@@ -205,9 +210,9 @@ def _looked_up(code):
     """Row of a language that is not among the paper's."""
     language = langcodes.get(code[:3])
     name = re.sub(r" \((individual language|macrolanguage)\)", "", language.display_name())
-    own = language.autonym()
-    if own == language.display_name() and language.language not in code_to_names(language.language):
-        own = UNKNOWN  # what langcodes has where CLDR has no name in the language itself
+    # where CLDR has no name in the language itself, langcodes falls back to another's
+    itself = {language.language, language.prefer_macrolanguage().language}
+    own = language.autonym() if any(each in code_to_names(each) for each in itself) else UNKNOWN
     scripts = {each[-4:]: script for each, script in _paper()["script"].items()}
     script = scripts.get(code[-4:]) or langcodes.get(f"und-{code[-4:]}").script_name()
     if corpus_languages().index.str.startswith(code[:3]).sum() > 1:
@@ -258,5 +263,7 @@ def language_places(codes: Sequence[str]) -> pd.DataFrame:
     """
     found = _glottolog().reindex([code[:3] for code in codes])[["latitude", "longitude"]]
     # the table counts degrees eastward from Greenwich, past 180 in the Americas
-    found["longitude"] = found["longitude"].where(found["longitude"] <= 180, found["longitude"] - 360)
+    found["longitude"] = found["longitude"].where(
+        found["longitude"] <= 180, found["longitude"] - 360
+    )
     return found.set_axis(pd.Index(codes, name="language"))

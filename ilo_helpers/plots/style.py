@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..keep.paths import PACKAGE
-from ..languages import language_table
+from ..languages import UNKNOWN, language_table
 
 #: Resource bands: two of the Okabe-Ito colours, and Tol's red.
 BAND_COLORS = {"high": "#0072B2", "middle": "#E69F00", "low": "#CC3311", "unknown": "#999999"}
@@ -74,7 +74,8 @@ def language_label(code: str) -> str:
         For a code that is no language.
     """
     row = language_table([code]).iloc[0]
-    if row["own_name"] == row["name"] or not {*map(ord, row["own_name"])} <= _drawable():
+    told = row["own_name"] not in (row["name"], UNKNOWN)
+    if not told or not {*map(ord, row["own_name"])} <= _drawable():
         return row["name"]
     return f"{row['name']} · {row['own_name']}"
 
