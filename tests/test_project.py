@@ -37,7 +37,7 @@ training.sweep training.comparison validity.weights
 validity.verdicts validity.claims validity.token_claims
 vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon
 vocabulary.contrastive
-plots.style plots.corpus plots.schematics plots.grids plots.languages plots.layers plots.regions
+plots.style plots.corpus plots.atlas plots.schematics plots.grids plots.languages plots.layers plots.regions
 plots.maps plots.explorer plots.lessons plots.certainty plots.rivals plots.tokens plots.training
 plots.verdicts explorer.bundle
 explorer.setting explorer.state explorer.reading explorer.moving explorer.scatter explorer.charts

@@ -18,13 +18,21 @@ from ..languages import UNKNOWN, language_table
 
 #: Resource bands: two of the Okabe-Ito colours, and Tol's red.
 BAND_COLORS = {"high": "#0072B2", "middle": "#E69F00", "low": "#CC3311", "unknown": "#999999"}
-#: Families: Tol's 'muted' scheme, made for colour-blind readers, and black.
-FAMILY_COLORS = {
+class _WithOthers(dict):
+    """Colours by name; of a name without one, the colour of the unknown."""
+
+    def __missing__(self, name):
+        return self["unknown"]
+
+
+#: Families of the paper's languages: Tol's 'muted' scheme, made for colour-blind readers, and
+#: black; all others have one colour.
+FAMILY_COLORS = _WithOthers({
     "Germanic": "#332288", "Romance": "#88CCEE", "Slavic": "#44AA99", "Celtic": "#117733",
     "Indo-Aryan": "#CC6677", "Dravidian": "#882255", "Austronesian": "#DDCC77",
     "Kra-Dai": "#999933", "Sinitic": "#AA4499", "Japonic": "#000000",
     "Atlantic-Congo": "#B8723B", "unknown": "#999999",
-}  # fmt: skip
+})  # fmt: skip
 #: Models, or other things side by side: Okabe-Ito, in the order they are named.
 MODEL_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 SCORES = {"ilo": "ILO", "bridge": "bridge B", "reach": "reach R"}
@@ -98,6 +106,13 @@ def alternating(values: Iterable[str]) -> dict[str, tuple]:
     return {value: palettes[place % 2][place] for place, value in enumerate(values)}
 
 
+def colors_of(colors: dict, values: Iterable[str]) -> dict:
+    """Those colours that the values have, in the colours' order, then those of values without."""
+    values = list(dict.fromkeys(values))
+    first = [name for name in colors if name in values]
+    return {name: colors[name] for name in [*first, *values]}
+
+
 def in_turn(values: Iterable[str]) -> dict[str, str]:
     """A colour of :data:`MODEL_COLORS` for each value, in the order they come."""
     return dict(zip(dict.fromkeys(values), itertools.cycle(MODEL_COLORS), strict=False))
@@ -154,11 +169,13 @@ def titled(fig: Figure, title: str) -> Figure:
 def color_legend(
     place: Figure | Axes, colors: dict, values: Iterable[str], marker: str = "o", **options: Any
 ) -> None:
-    """Legend of those colours whose name is among the values."""
-    shown = [name for name in colors if name in set(values)]
+    """Legend of those colours whose name is among the values; one entry for those without one."""
+    shown = {name: colors[name] for name in colors if name in set(values)}
+    if others := set(values) - set(colors):
+        shown[f"{len(others)} others"] = colors[others.pop()]
     look = {"marker": marker, "markersize": 6, "linestyle": ""}
-    marks = [plt.Line2D([], [], color=colors[name], **look) for name in shown]
-    place.legend(marks, shown, **options)
+    marks = [plt.Line2D([], [], color=color, **look) for color in shown.values()]
+    place.legend(marks, list(shown), **options)
 
 
 def legend_below(fig: Figure) -> None:
