@@ -198,8 +198,9 @@ def corpus_languages() -> pd.DataFrame:
     How the file was made: *region*, the M49 region (CLDR 48, npm cldr-core 48.2.0) of the country
     (Natural Earth, npm world-atlas 2.0.2, 1:10 million) in which Glottolog's point lies or which
     is nearest; Mayotte, which is France there, is in Africa. *resource_class*, read by name from
-    the published list of Joshi et al., lang2tax.txt. *udhr*, of the texts that pass
-    :data:`ilo_helpers.sources.udhr.LIKE` one a code, the plainest where there are several.
+    the list of Joshi et al., lang2tax.txt, in the copy of MaLA-LM/LangResourceAtlas on GitHub
+    (its names and classes; its codes, which models made, are not used). *udhr*, of the texts that
+    pass :data:`ilo_helpers.sources.udhr.LIKE` one a code, the plainest where there are several.
 
     Returns
     -------
