@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from .keep.digest import digest
-from .languages import check_code
+from .languages import ALL, check_code
 from .sources import flores, sib200, udhr  # noqa: F401  (they enter themselves among the corpora)
 from .sources.files import read_path
 from .sources.texts import CORPORA
@@ -16,7 +16,7 @@ from .sources.texts import CORPORA
 
 def load_corpus(
     name_or_path: str | PathLike = "udhr",
-    languages: Sequence[str] | None = None,
+    languages: Sequence[str] | str | None = None,
     sentences: int | Sequence[str] | None = None,
     split: str | None = None,
     normalize_whitespace: bool = True,
@@ -37,8 +37,10 @@ def load_corpus(
         parallel text files, ``<code>.txt``, where line i is sentence i; or a wide ``.tsv`` (no
         quoting), ``.csv`` or ``.parquet`` with a column a language and, if there are any, a
         column ``sentence`` or ``id`` of ids and one ``document``.
-    languages : list of str, optional
-        FLORES codes. Default: the paper's 31 for UDHR and FLORES, all there are for your own.
+    languages : list of str or "all", optional
+        FLORES codes. Default: the paper's 31 for UDHR, FLORES and SIB-200, all there are for your
+        own. ``"all"``: the 205 of SIB-200, all that a folder or the hub has of FLORES, and of the
+        UDHR those in which the paragraphs align (see :data:`ilo_helpers.sources.udhr.LIKE`).
     sentences : int or list of str, optional
         The first so many sentences, or the ids wanted. Default: all.
     split : str, optional
@@ -64,9 +66,11 @@ def load_corpus(
         where and what to do.
     """
     name = str(name_or_path)
-    if isinstance(languages, str):
-        raise ValueError(f"languages is the string {languages!r}; pass a list, [{languages!r}, …]")
-    if languages is not None:
+    if isinstance(languages, str) and languages != ALL:
+        raise ValueError(
+            f"languages is the string {languages!r}; pass a list, [{languages!r}, …], or {ALL!r}"
+        )
+    if languages is not None and languages != ALL:
         _check_languages(name, languages)
     found = _read(name, languages, split)
     _check_languages(found.name, list(found.columns))
@@ -127,7 +131,15 @@ def fingerprint(corpus: pd.DataFrame) -> str:
 
 def _read(name, languages, split):
     if name in CORPORA:
-        return CORPORA[name](languages, split)
+        read = CORPORA[name]
+        if languages == ALL:
+            if not hasattr(read, "everything"):
+                raise ValueError(
+                    f"corpus {name!r} does not say which languages there are; leave languages out "
+                    "for its own choice, or add it with everything=, a function of the split"
+                )
+            languages = read.everything(split)
+        return read(languages, split)
     found = read_path(Path(name).expanduser(), languages, split)
     if found is None:
         raise ValueError(

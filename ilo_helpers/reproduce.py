@@ -19,6 +19,7 @@ import pandas as pd
 from .keep.checks import compare_folders
 from .keep.digest import settings_digest
 from .keep.paths import ROOT, data_dir, figures_dir, slug
+from .languages import ALL
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -196,7 +197,7 @@ def _reader(parameter):
     kind = parameter["inferred_type_name"] if default is None else type(default).__name__
     readers: dict[str, Callable] = {
         "int": int, "float": float, "bool": ast.literal_eval,
-        "list": lambda word: word.replace(",", " ").split(),
+        "list": lambda word: word if word == ALL else word.replace(",", " ").split(),
     }  # fmt: skip
 
     def read(word):

@@ -26,7 +26,7 @@ def open_study(
     corpus: str | os.PathLike = "udhr",
     split: str | None = None,
     sentences: int | Sequence[str] | None = None,
-    languages: Sequence[str] | None = None,
+    languages: Sequence[str] | str | None = None,
     k: int = 5,
     tau: int = 3,
     metric: str = "cosine",

@@ -7,8 +7,9 @@ import pytest
 from conftest import CORPUS
 
 from ilo_helpers.corpora import duplicate_sentences, load_corpus, sentence_documents
-from ilo_helpers.languages import language_table
+from ilo_helpers.languages import corpus_languages, language_table
 from ilo_helpers.sources import udhr as source
+from ilo_helpers.sources.sib200 import SPLITS
 from ilo_helpers.sources.texts import CORPORA, Text
 
 PAPER = list(language_table().index)
@@ -100,6 +101,8 @@ def test_official_flores_layout_by_path_and_by_variable(tmp_path, monkeypatch):
         load_corpus("flores200", split="test")
     with pytest.raises(ValueError, match="language kor_Hang is missing"):
         load_corpus(root, languages=["eng_Latn", "kor_Hang"])
+    assert list(load_corpus(root, languages="all")) == [*PAPER, "fin_Latn"]
+    assert list(load_corpus("flores200", languages="all", split="devtest")) == [*PAPER, "fin_Latn"]
 
 
 def test_sib200_is_a_corpus_with_the_ids_of_its_items(tmp_path):
@@ -117,8 +120,57 @@ def test_sib200_is_a_corpus_with_the_ids_of_its_items(tmp_path):
     with pytest.raises(ValueError, match="language fra_Latn is missing"):
         load_corpus(tmp_path, languages=["eng_Latn", "fra_Latn"])
     write(tmp_path / "deu_Latn", {"test.tsv": "index_id\tcategory\ttext\n4\tsports\tx\n"})
-    with pytest.raises(ValueError, match="_Latn has other ids than"):
-        load_corpus(tmp_path, split="test")
+    wrong = "deu_Latn has other ids than eng_Latn: it lacks sentence 5 and 0 more; fetch"
+    with pytest.raises(ValueError, match=wrong):
+        load_corpus(tmp_path, ["eng_Latn", "deu_Latn"], split="test")
+    write(tmp_path / "deu_Latn", {"test.tsv": rows_of("456")})
+    with pytest.raises(ValueError, match="it has sentence 6 and 0 more besides; fetch"):
+        load_corpus(tmp_path, ["eng_Latn", "deu_Latn"], split="test")
+    write(tmp_path / "deu_Latn", {"test.tsv": rows_of("54")})
+    with pytest.raises(ValueError, match="another order; fetch the files of deu_Latn again, or le"):
+        load_corpus(tmp_path, ["eng_Latn", "deu_Latn"], split="test")
+
+
+def rows_of(ids):
+    return "index_id\tcategory\ttext\n" + "".join(f"{i}\tsports\tx\n" for i in ids)
+
+
+def test_all_languages_of_a_folder_are_asked_for_by_a_word(tmp_path, monkeypatch):
+    for code in ("fin_Latn", "eng_Latn", "nqo_Nkoo", "deu_Latn"):
+        splits = {f"{split}.tsv": rows_of(str(i)) for i, split in enumerate(SPLITS)}
+        write(tmp_path / "sib" / code, splits)
+        write(tmp_path / "mine", {f"{code}.txt": f"{code}\n"})
+    every = ["eng_Latn", "deu_Latn", "fin_Latn", "nqo_Nkoo"]
+    assert sorted(load_corpus(tmp_path / "sib")) == ["deu_Latn", "eng_Latn"]  # the paper's
+    for folder in ("sib", "mine"):
+        found = load_corpus(tmp_path / folder, languages="all")
+        assert sorted(found) == sorted(every) and list(found)[2:] == every[2:]
+    (tmp_path / "sib/fin_Latn/dev.tsv").unlink()
+    with pytest.raises(ValueError, match="no fin_Latn/dev.tsv"):
+        load_corpus(tmp_path / "sib", languages="all")
+    with pytest.raises(ValueError, match="the string 'every'; pass a list, .* or 'all'"):
+        load_corpus(tmp_path / "sib", languages="every")
+    monkeypatch.setitem(CORPORA, "mine", lambda languages, split: None)
+    with pytest.raises(ValueError, match="'mine' does not say which .* add it with everything="):
+        load_corpus("mine", languages="all")
+
+
+@pytest.mark.real
+def test_the_declaration_aligns_in_hundreds_of_languages(udhr):
+    every = load_corpus("udhr", languages="all")
+    assert every.shape == (49, 342) and list(every)[:31] == PAPER
+    assert every[PAPER].equals(udhr)
+    lengths = every.map(len).corr("spearman")["eng_Latn"]
+    assert lengths.min() >= source.LIKE and lengths[PAPER].min() > 0.94
+    assert every.loc["A1.1", "fin_Latn"].startswith("Kaikki ihmiset syntyvät vapaina")
+    assert (
+        every.loc["A1.1", "est_Latn"]
+        == load_corpus("udhr", ["est_Latn", "eng_Latn"])["est_Latn"]["A1.1"]
+    )
+    listed = corpus_languages()["udhr"]
+    assert not listed[listed != ""].duplicated().any()
+    with pytest.raises(ValueError, match="bem_Latn lacks the paragraphs A23.4, .* or take lang"):
+        load_corpus("udhr", languages=["eng_Latn", "bem_Latn"])
 
 
 def test_documents_of_flores_are_the_web_pages_where_the_copy_names_them(tmp_path):
@@ -169,6 +221,7 @@ def test_hub_layout(repository, column, page, codes, tmp_path, monkeypatch):
     assert corpus.loc["2"].tolist() == [f"{codes[0]} 2", f"{codes[1]} 2"]
     assert list(corpus.columns) == ["eng_Latn", "zho_Hans"]
     assert sentence_documents(corpus).tolist() == ["a.org", "b.org"]
+    assert load_corpus(repository, languages="all").equals(corpus)
 
 
 def test_gated_repository_says_how_to_log_in(monkeypatch):
@@ -287,15 +340,3 @@ def test_a_corpus_of_one_s_own_by_name(monkeypatch):
     assert asked == [(None, "dev"), (["fin_Latn", "deu_Latn"], None)]
     with pytest.raises(ValueError, match="neither a known name .*'udhr', 'mine'"):
         load_corpus("nowhere")
-
-
-def test_language_table():
-    paper = language_table()
-    assert len(paper) == 31
-    assert paper["resource_band"].value_counts().to_dict() == {"high": 13, "low": 10, "middle": 8}
-    assert paper["region"].value_counts().to_dict() == {
-        "Europe": 14, "South-East Asia": 8, "South Asia": 5, "East Asia": 3, "Africa": 1
-    }  # fmt: skip
-    other = language_table(["kor_Hang"]).iloc[0]
-    assert (other["name"], other["own_name"], other["family"]) == ("Korean", "한국어", "unknown")
-    assert other["resource_band"] == "unknown" and pd.isna(other["resource_class"])

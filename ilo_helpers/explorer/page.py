@@ -12,7 +12,7 @@ import numpy as np
 from ..keep.digest import written_whole
 from ..neighbors import KINDS
 from ..plots.explorer import KIND_COLORS
-from ..plots.style import BAND_COLORS, FAMILY_COLORS, MODEL_COLORS, alternating
+from ..plots.style import BAND_COLORS, FAMILY_COLORS, MODEL_COLORS, alternating, colors_of
 from ..regions.length import token_counts
 from ..study import Study
 from .charts import CURSOR
@@ -181,8 +181,8 @@ def _hue(study, column):
 
     groups = study.languages[column].tolist()
     known = {"family": FAMILY_COLORS, "resource_band": BAND_COLORS}.get(column)
-    colors = known or alternating(dict.fromkeys(groups))
-    return {"groups": groups, "colors": {g: to_hex(c) for g, c in colors.items() if g in groups}}
+    colors = colors_of(known or alternating(dict.fromkeys(groups)), groups)
+    return {"groups": groups, "colors": {g: to_hex(c) for g, c in colors.items()}}
 
 
 def _whole(values):

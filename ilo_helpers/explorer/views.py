@@ -7,7 +7,7 @@ from typing import Any
 from ..keep.figures import save_figure
 from ..neighbors import DISTANCES
 from ..plots.explorer import KIND_COLORS, explorer_figure
-from ..plots.style import BAND_COLORS, FAMILY_COLORS, alternating
+from ..plots.style import BAND_COLORS, FAMILY_COLORS, alternating, colors_of
 from ..study import Study
 from . import reading
 from .bundle import bundle
@@ -199,10 +199,10 @@ class Exploration:
             told = ["bridge" if cell in bridging else "no bridge" for cell in cells]
             return points.assign(group=told), BRIDGE_COLORS
         points["group"] = points["language"].map(study.languages[HUES[self.hue]])
-        values = dict.fromkeys(points["group"])
+        values = list(dict.fromkeys(points["group"]))
         known = {"family": FAMILY_COLORS, "resources": BAND_COLORS}.get(self.hue)
         colors: dict = known or alternating(values)
-        return points, {value: color for value, color in colors.items() if value in values}
+        return points, colors_of(colors, values)
 
     def _choose(self, places):
         """Points were clicked or lassoed."""

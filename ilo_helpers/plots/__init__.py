@@ -5,6 +5,7 @@ Each draws in the suite's style by itself; :func:`use_style` sets it for drawing
 
 # ruff: noqa: F401
 
+from .atlas import dots_by_group, groups_by_depth, language_map, searchable_table
 from .certainty import (
     before_and_after,
     chance_and_alignment,

@@ -47,7 +47,7 @@ def world_map(table: pd.DataFrame, title: str) -> Figure:
     table = table.dropna(subset=["latitude", "longitude"])
     x, y = table["longitude"], table["latitude"]
     fig, ax = plt.subplots(figsize=(10.5, 7))
-    ax.add_patch(PathPatch(_land(), facecolor="#eeeae2", edgecolor="#c9c3b6", linewidth=0.5))
+    ax.add_patch(PathPatch(land(), facecolor="#eeeae2", edgecolor="#c9c3b6", linewidth=0.5))
     ax.scatter(x, y, s=34, c=table["resource_band"].map(BAND_COLORS), edgecolors="white", zorder=5)
     ax.set(xlim=(x.min() - _MARGIN, x.max() + 2 * _MARGIN), xticks=[], yticks=[])
     ax.set(ylim=(y.min() - _MARGIN, y.max() + _MARGIN), title=title)
@@ -63,7 +63,7 @@ def world_map(table: pd.DataFrame, title: str) -> Figure:
     return fig
 
 
-def _land():
+def land() -> Outline:
     """The land as one outline of many rings."""
     table = pd.read_csv(PACKAGE / "plots" / "land.csv")
     rings = (ring[["longitude", "latitude"]] for _, ring in table.groupby("ring"))

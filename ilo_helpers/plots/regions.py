@@ -17,6 +17,7 @@ def lines_by_layer(
     title: str,
     sharey: bool = False,
     chance: dict[str, float] | None = None,
+    colors: dict | None = None,
 ) -> Figure:
     """A panel a table, with a line for each of its columns; axes begin at zero.
 
@@ -29,6 +30,8 @@ def lines_by_layer(
         One scale for all panels.
     chance : dict of str to float, optional
         By the panel's title: what lists drawn at random would give, a dotted line.
+    colors : dict, optional
+        Of the columns; default: in turn.
 
     Returns
     -------
@@ -36,7 +39,7 @@ def lines_by_layer(
     """
     look = {"figsize": (3.7 * len(tables), 3.4), "sharex": True, "sharey": sharey}
     fig, axes = plt.subplots(1, len(tables), squeeze=False, **look)
-    colors = style.in_turn(column for table in tables.values() for column in table)
+    colors = colors or style.in_turn(column for table in tables.values() for column in table)
     for ax, (name, table) in zip(axes[0], tables.items(), strict=True):
         for column in table:
             ax.plot(table[column], color=colors[column], marker="o", label=column)

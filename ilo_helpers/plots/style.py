@@ -14,17 +14,27 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..keep.paths import PACKAGE
-from ..languages import language_table
+from ..languages import UNKNOWN, language_table
 
 #: Resource bands: two of the Okabe-Ito colours, and Tol's red.
 BAND_COLORS = {"high": "#0072B2", "middle": "#E69F00", "low": "#CC3311", "unknown": "#999999"}
-#: Families: Tol's 'muted' scheme, made for colour-blind readers, and black.
-FAMILY_COLORS = {
+
+
+class _WithOthers(dict):
+    """Colours by name; of a name without one, the colour of the unknown."""
+
+    def __missing__(self, name):
+        return self["unknown"]
+
+
+#: Families of the paper's languages: Tol's 'muted' scheme, made for colour-blind readers, and
+#: black; all others have one colour.
+FAMILY_COLORS = _WithOthers({
     "Germanic": "#332288", "Romance": "#88CCEE", "Slavic": "#44AA99", "Celtic": "#117733",
     "Indo-Aryan": "#CC6677", "Dravidian": "#882255", "Austronesian": "#DDCC77",
     "Kra-Dai": "#999933", "Sinitic": "#AA4499", "Japonic": "#000000",
     "Atlantic-Congo": "#B8723B", "unknown": "#999999",
-}  # fmt: skip
+})  # fmt: skip
 #: Models, or other things side by side: Okabe-Ito, in the order they are named.
 MODEL_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 SCORES = {"ilo": "ILO", "bridge": "bridge B", "reach": "reach R"}
@@ -74,7 +84,8 @@ def language_label(code: str) -> str:
         For a code that is no language.
     """
     row = language_table([code]).iloc[0]
-    if row["own_name"] == row["name"] or not {*map(ord, row["own_name"])} <= _drawable():
+    told = row["own_name"] not in (row["name"], UNKNOWN)
+    if not told or not {*map(ord, row["own_name"])} <= _drawable():
         return row["name"]
     return f"{row['name']} · {row['own_name']}"
 
@@ -95,6 +106,13 @@ def alternating(values: Iterable[str]) -> dict[str, tuple]:
     values = list(values)
     palettes = [sns.husl_palette(len(values), l=lightness) for lightness in (0.4, 0.7)]
     return {value: palettes[place % 2][place] for place, value in enumerate(values)}
+
+
+def colors_of(colors: dict, values: Iterable[str]) -> dict:
+    """Those colours that the values have, in the colours' order, then those of values without."""
+    values = list(dict.fromkeys(values))
+    first = [name for name in colors if name in values]
+    return {name: colors[name] for name in [*first, *values]}
 
 
 def in_turn(values: Iterable[str]) -> dict[str, str]:
@@ -153,11 +171,13 @@ def titled(fig: Figure, title: str) -> Figure:
 def color_legend(
     place: Figure | Axes, colors: dict, values: Iterable[str], marker: str = "o", **options: Any
 ) -> None:
-    """Legend of those colours whose name is among the values."""
-    shown = [name for name in colors if name in set(values)]
+    """Legend of those colours whose name is among the values; one entry for those without one."""
+    shown = {name: colors[name] for name in colors if name in set(values)}
+    if others := set(values) - set(colors):
+        shown[f"{len(others)} other{'s' * (len(others) > 1)}"] = colors[min(others)]
     look = {"marker": marker, "markersize": 6, "linestyle": ""}
-    marks = [plt.Line2D([], [], color=colors[name], **look) for name in shown]
-    place.legend(marks, shown, **options)
+    marks = [plt.Line2D([], [], color=color, **look) for color in shown.values()]
+    place.legend(marks, list(shown), **options)
 
 
 def legend_below(fig: Figure) -> None:

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..languages import paper_order
+from ..languages import ALL, paper_order
 from . import sib200
 from .flores import read_layout
 from .texts import Text, check_there, read_lines, undecodable
 
 
-def read_path(path: Path, languages: Sequence[str] | None, split: str | None) -> Text | None:
+def read_path(path: Path, languages: Sequence[str] | str | None, split: str | None) -> Text | None:
     """A folder in FLORES' or SIB-200's layout, a folder of ``<code>.txt``, or a wide table.
 
     Parameters
     ----------
     path : pathlib.Path
-    languages : list of str or None
+    languages : list of str, "all" or None
         Default: all there are; for FLORES' and SIB-200's layout the paper's 31.
     split : str or None
         For these two only.
@@ -31,13 +31,14 @@ def read_path(path: Path, languages: Sequence[str] | None, split: str | None) ->
     if any(file.suffix[1:] == file.parent.name for file in path.glob("*/*_*.*")):
         return read_layout(path, languages, split)
     if any(path.glob("*_*/test.tsv")):
-        return sib200.read_corpus(path, languages, split)
+        wanted = sib200.all_languages(path) if languages == ALL else languages
+        return sib200.read_corpus(path, wanted, split)
     if not path.exists():
         return None
     if split is not None:
         raise ValueError(f"corpus {path.name!r} has no splits; leave split out ({split!r} given)")
     there, read, ids, documents = _folder(path) if path.is_dir() else _table(path)
-    wanted = paper_order(there) if languages is None else languages
+    wanted = paper_order(there) if languages in (None, ALL) else languages
     check_there(path.name, wanted, there)
     columns = {code: read(code) for code in wanted}
     return Text(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..languages import language_table
+from ..languages import ALL, is_code, language_table, paper_order
 from .texts import CORPORA, Text, check_there, read_lines
 
 #: Hub repositories: the column of the text, and codes that are named otherwise there.
@@ -18,7 +18,14 @@ HUB = {
 LICENCE = "CC BY-SA 4.0 (NLLB Team, Meta AI; FLORES+: Open Language Data Initiative)"
 
 
-@CORPORA.add("flores200")
+def all_languages(split: str | None) -> list[str]:
+    """Codes in the folder named by ``$FLORES_DIR``, otherwise on the hub, the paper's first."""
+    if folder := os.environ.get("FLORES_DIR"):
+        return paper_order(_files(Path(folder), split))
+    return _on_hub("facebook/flores")
+
+
+@CORPORA.add("flores200", everything=all_languages)
 def read_flores200(languages: Sequence[str] | None, split: str | None) -> Text:
     """The folder named by ``$FLORES_DIR``; otherwise the hub's ``facebook/flores``."""
     if folder := os.environ.get("FLORES_DIR"):
@@ -26,33 +33,29 @@ def read_flores200(languages: Sequence[str] | None, split: str | None) -> Text:
     return _read_hub("facebook/flores", languages, split)
 
 
-@CORPORA.add("facebook/flores")
+@CORPORA.add("facebook/flores", everything=lambda _: _on_hub("facebook/flores"))
 def read_facebook(languages: Sequence[str] | None, split: str | None) -> Text:
     """The hub's ``facebook/flores``."""
     return _read_hub("facebook/flores", languages, split)
 
 
-@CORPORA.add("openlanguagedata/flores_plus")
+@CORPORA.add(
+    "openlanguagedata/flores_plus", everything=lambda _: _on_hub("openlanguagedata/flores_plus")
+)
 def read_flores_plus(languages: Sequence[str] | None, split: str | None) -> Text:
     """The hub's ``openlanguagedata/flores_plus``, which is gated."""
     return _read_hub("openlanguagedata/flores_plus", languages, split)
 
 
-def read_layout(root: Path, languages: Sequence[str] | None, split: str | None) -> Text:
+def read_layout(root: Path, languages: Sequence[str] | str | None, split: str | None) -> Text:
     """A folder in the official layout, ``<root>/<split>/<code>.<split>``.
 
     Its ``metadata_<split>.tsv``, if it is there, names the web page of each sentence.
     """
+    files = _files(root, split)
     split = split or "dev"
-    folder = root / split
-    files = {path.stem: path for path in sorted(folder.glob(f"*.{split}"))}
-    if not files:
-        there = sorted(path.name for path in root.glob("*") if path.is_dir())
-        raise ValueError(
-            f"corpus 'flores200': no files {folder / ('*.' + split)}; "
-            f"folders here: {', '.join(there) or 'none'} (pass split=…)"
-        )
     wanted = list(language_table().index) if languages is None else languages
+    wanted = paper_order(files) if languages == ALL else wanted
     check_there("flores200", wanted, files)
     columns = {code: read_lines("flores200", files[code]) for code in wanted}
     pages = root / f"metadata_{split}.tsv"
@@ -61,6 +64,29 @@ def read_layout(root: Path, languages: Sequence[str] | None, split: str | None) 
         table = pd.read_csv(pages, sep="\t", dtype=str, quoting=csv.QUOTE_NONE)
         documents = table["URL"].tolist()
     return _text(columns, f"local copy, split {split}", split, documents)
+
+
+def _files(root, split):
+    """Files of a split by code."""
+    split = split or "dev"
+    files = {path.stem: path for path in sorted((root / split).glob(f"*.{split}"))}
+    if not files:
+        there = sorted(path.name for path in root.glob("*") if path.is_dir())
+        raise ValueError(
+            f"corpus 'flores200': no files {root / split / ('*.' + split)}; "
+            f"folders here: {', '.join(there) or 'none'} (pass split=…)"
+        )
+    return files
+
+
+def _on_hub(repository):
+    """Codes of a repository's configurations, by the names that they have in FLORES-200."""
+    from datasets import get_dataset_config_names
+
+    ours = {there: code for code, there in HUB[repository][1].items()}
+    # there are also "all" and, of facebook/flores, pairs of languages
+    single = (name for name in get_dataset_config_names(repository) if is_code(name))
+    return paper_order(ours.get(name, name) for name in single)
 
 
 def _text(columns, source, split, documents):

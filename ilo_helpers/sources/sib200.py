@@ -41,16 +41,25 @@ def reader(root: Path | None) -> Callable[[str, str], pd.DataFrame]:
     return read
 
 
+def all_languages(root: Path | None) -> list[str]:
+    """Codes that a folder, or the hub, has, the paper's first."""
+    if root is not None:
+        return paper_order(path.name for path in root.iterdir() if path.is_dir())
+    from datasets import get_dataset_config_names
+
+    return paper_order(get_dataset_config_names(HUB))
+
+
 def languages_in(root: Path | None) -> list[str]:
     """Codes a folder has, the paper's alone where it has any of them; of the hub, the paper's."""
     paper = list(language_table().index)
     if root is None:
         return paper
-    there = paper_order(path.name for path in root.iterdir() if path.is_dir())
+    there = all_languages(root)
     return [code for code in paper if code in there] or there
 
 
-@CORPORA.add("sib200")
+@CORPORA.add("sib200", everything=lambda _: all_languages(None))
 def read_from_hub(languages: Sequence[str] | None, split: str | None) -> Text:
     """The hub's ``Davlan/sib200``."""
     return read_corpus(None, languages, split)
@@ -81,7 +90,7 @@ def read_corpus(root: Path | None, languages: Sequence[str] | None, split: str |
         raise ValueError(f"corpus 'sib200': split {split!r}; choose one of {SPLITS}, or leave out")
     wanted = languages_in(root) if languages is None else languages
     if root is not None:
-        check_there("sib200", wanted, [path.name for path in root.iterdir()])
+        check_there("sib200", wanted, all_languages(root))
     read = reader(root)
     tables = {
         code: pd.concat([read(code, part) for part in ([split] if split else SPLITS)])
@@ -89,13 +98,29 @@ def read_corpus(root: Path | None, languages: Sequence[str] | None, split: str |
     }
     ids = tables[wanted[0]]["index_id"].astype(str).tolist()
     for code, table in tables.items():
-        if table["index_id"].astype(str).tolist() != ids:
-            raise ValueError(f"corpus 'sib200': {code} has other ids than {wanted[0]}")
+        _check_ids(code, table["index_id"].astype(str).tolist(), wanted[0], ids)
     name = f"sib200-{split}" if split else "sib200"
     columns = {code: table["text"].tolist() for code, table in tables.items()}
     note = "its makers ask that it not be re-hosted as plain text"
     source = f"hub {HUB}" if root is None else "local copy"
     return Text(columns, name, f"SIB-200, {source}", LICENCE, languages_in(root), note, ids)
+
+
+def _check_ids(code, there, first, ids):
+    """Raise ValueError, naming a sentence, unless a language has those of the first one."""
+    if there == ids:
+        return
+    lacking = [i for i in ids if i not in set(there)]
+    more = [i for i in there if i not in set(ids)]
+    told = (
+        f"it lacks sentence {lacking[0]} and {len(lacking) - 1} more" if lacking
+        else f"it has sentence {more[0]} and {len(more) - 1} more besides" if more
+        else "they are in another order"
+    )  # fmt: skip
+    raise ValueError(
+        f"corpus 'sib200': {code} has other ids than {first}: {told}; "
+        f"fetch the files of {code} again, or leave it out, languages=[…]"
+    )
 
 
 def _read_hub(code, split):

@@ -8,7 +8,8 @@ from ..keep.registry import Registry
 from ..languages import nearest_code
 
 #: Corpora by name: functions of languages (list of FLORES codes, or None for the corpus' own
-#: choice) and split (str or None) that return a :class:`Text`.
+#: choice) and split (str or None) that return a :class:`Text`. Detail: ``everything``, a function
+#: of the split that returns all codes there are, for ``languages="all"``.
 CORPORA = Registry("corpus")
 
 
