@@ -83,6 +83,8 @@ benchmarks: .venv/ready
 	$(BIN)/python benchmarks/extraction.py
 	$(BIN)/python benchmarks/neighbors.py
 	$(BIN)/python benchmarks/explorer.py
+	$(BIN)/python benchmarks/cluster.py --real
+	$(BIN)/python benchmarks/faults.py
 
 clean-cache:
 	rm -rf $(addprefix '$(or $(ILO_DATA),data)'/,activations neighbors answers losses finetuned results)

@@ -32,7 +32,7 @@ from ilo_helpers.training.evaluation import evaluate, lm_loss
 from ilo_helpers.training.runs import read_tables
 from ilo_helpers.training.tasks import load_task
 
-WORDS = {"cue": "Kind", "animal": "tier", "plant": "baum"}
+WORDS = {"cue": "Kind", "unit": "maß", "script": "schrift"}
 PARTS = list("abcdef")
 
 
@@ -248,7 +248,7 @@ def task(tmp_path):
     for split, items in {"train": 16, "dev": 4, "test": 10}.items():
         for i in range(items):
             for code in ("eng_Latn", "deu_Latn"):
-                label = ("animal", "plant")[i % 2]
+                label = ("unit", "script")[i % 2]
                 rows.append(f"{code},{split},{split}{i},{code[i % 3 :]} {label} {i},{label}")
     path = tmp_path / "toy.csv"
     path.write_text("\n".join(rows))
@@ -280,7 +280,7 @@ def test_workers_write_the_bytes_of_one_process(
     assert len(here) > 100 and here == there
     told = capsys.readouterr().out
     assert told.count("2 workers of 1 threads at tcp://") == 1 and "/status" in told
-    assert told.count("activations: 100%") == 1 and "tok/s" in told
+    assert "activations: 100%" in told and "tok/s" in told
 
 
 @pytest.mark.cluster
@@ -298,20 +298,27 @@ def test_a_pooling_of_a_notebook_reaches_the_workers(client, tiny, small, data, 
 @pytest.mark.parametrize("killed", [1, 2])
 def test_workers_that_are_killed(killed, client, workers, tmp_path, log):
     store = letters(tmp_path)
-    pids = [worker.pid for worker in workers.workers.values()]
+    there, hit = set(), set()
+
+    def at_work():
+        missing = letters(tmp_path).missing()
+        return {part: int((log / part).read_text()) for part in started(log) if part in missing}
 
     def kill():
-        wait_for(lambda: len(letters(tmp_path).missing()) <= 3 and len(started(log)) >= 5)
-        for pid in pids[:killed]:
+        wait_for(lambda: len(letters(tmp_path).missing()) <= 4 and len(at_work()) >= killed)
+        there.update(set(PARTS) - set(letters(tmp_path).missing()))
+        for part, pid in list(at_work().items())[:killed]:
             os.kill(pid, signal.SIGKILL)
+            hit.add(part)
 
     thread = threading.Thread(target=kill)
     thread.start()
-    fill([store], {part: part for part in PARTS}, functools.partial(slow, log, 0.4), "letters")
+    fill([store], {part: part for part in PARTS}, functools.partial(slow, log, 1), "letters")
     thread.join()
     check_letters(store)
     # made again was what they were at, and nothing that was complete
-    assert sum(started(log).values()) == len(PARTS) + killed
+    assert len(there) >= 2 and len(hit) == killed
+    assert started(log) == {part: 1 + (part in hit) for part in PARTS}
 
 
 @pytest.mark.cluster
@@ -444,10 +451,9 @@ def test_runs_of_a_sweep_on_two_workers(
     client, tiny, task, data, tmp_path, monkeypatch, one_thread
 ):
     found = {}
-    command = ["--model", tiny("llama"), "--corpus", str(CORPUS), "--task", str(task), "--epochs", "1",
-               "--sentences", "5", "--loss-sentences", "1", "--learning-rate", "1e-2",
-               "--freeze", "none", "table"]  # fmt: skip
-    monkeypatch.setitem(sys.modules["ilo_helpers.training.tasks"].WORDS, "eng_Latn", WORDS)
+    command = ["--model", tiny("llama"), "--corpus", str(CORPUS), "--task", str(task),
+               "--epochs", "1", "--sentences", "5", "--loss-sentences", "1",
+               "--learning-rate", "1e-2", "--freeze", "none", "table"]  # fmt: skip
     for name in ("there", "here"):
         monkeypatch.setenv("ILO_FIGURES", str(tmp_path / name))
         monkeypatch.setenv("ILO_DATA", str(data / name))
