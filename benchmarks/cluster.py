@@ -11,6 +11,7 @@ the ideal time is the engine's, and the file system's.
 import argparse
 import contextlib
 import functools
+import logging
 import os
 import tempfile
 import time
@@ -49,19 +50,25 @@ def letters(folder, parts):
 
 
 def asleep(workers, parts, seconds):
-    """Seconds that so many sleeping parts take on so many workers, after a first part each."""
-    options = {"processes": False, "n_workers": workers, "threads_per_worker": 1}
-    with LocalCluster(dashboard_address=None, **options) as local, Client(local):
-        for count, wait in ((workers, 0.01), (parts, seconds)):
-            with tempfile.TemporaryDirectory() as folder:
-                store = letters(Path(folder), count)
-                start = time.perf_counter()
-                sizes = dict.fromkeys(store.parts, 10)
-                make = functools.partial(sleeping, wait)
-                with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
-                    fill([store], {p: p for p in store.parts}, make, "asleep", "tok", sizes)
-                took = time.perf_counter() - start
-                assert not letters(Path(folder), count).missing()
+    """Seconds, and seconds of processor time, that so many sleeping parts take.
+
+    On so many workers, each of which has had a part before; without any, in this process.
+    """
+    options = {"processes": False, "threads_per_worker": 1, "dashboard_address": None,
+               "silence_logs": logging.CRITICAL}  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        if workers:
+            local = LocalCluster(n_workers=workers, **options)
+            stack.enter_context(Client(stack.enter_context(local)))
+        for count, wait in ((workers or 1, 0.01), (parts, seconds)):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            store, make = letters(folder, count), functools.partial(sleeping, wait)
+            sizes = dict.fromkeys(store.parts, 10)
+            start = time.perf_counter(), time.process_time()
+            with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
+                fill([store], {p: p for p in store.parts}, make, "asleep", "tok", sizes)
+            took = time.perf_counter() - start[0], time.process_time() - start[1]
+            assert not letters(folder, count).missing()
     return took
 
 
@@ -86,14 +93,15 @@ def main():
     parser.add_argument("--real", action="store_true", help="extract with Gemma 3 270M as well")
     parser.add_argument("--seconds", type=float, default=2.0, help="that a part sleeps")
     options = parser.parse_args()
-    print("| workers | parts | seconds | ideal | lost to the engine |\n|---|---|---|---|---|")
+    print("| workers | parts | seconds | ideal | lost | processor time, ms a part |")
+    print("|---|---|---|---|---|---|")
     # 64 workers share this process: the lock that has one part at a time in each is not for them
-    with mock.patch.object(cluster, "one_task", lambda threads: contextlib.nullcontext()):
-        for workers in (1, 2, 4, 8, 16, 32, 64):
-            parts = 4 * workers
-            took, ideal = asleep(workers, parts, options.seconds), 4 * options.seconds
-            lost = f"{took / ideal - 1:.1%}"
-            print(f"| {workers} | {parts} | {took:.2f} | {ideal:.2f} | {lost} |", flush=True)
+    with mock.patch.object(cluster, "one_task", lambda _: contextlib.nullcontext()):
+        for workers in (0, 1, 2, 4, 8, 16, 32, 64):
+            parts, ideal = 4 * max(1, workers), 4 * options.seconds
+            took, cpu = asleep(workers, parts, options.seconds)
+            print(f"| {workers or 'none'} | {parts} | {took:.2f} | {ideal:.2f} | "
+                  f"{took / ideal - 1:.1%} | {cpu / parts * 1000:.0f} |", flush=True)  # fmt: skip
     if options.real:
         import torch
 

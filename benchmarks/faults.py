@@ -85,7 +85,7 @@ class Cluster:
         self.nannies = [self.start(stack, "worker", *worker) for _ in range(2)]
         wait_for(self.file.exists)
         with Client(scheduler_file=str(self.file)) as each:
-            each.wait_for_workers(2, timeout=300)
+            each.wait_for_workers(2, timeout=900)
             self.address = each.scheduler.address
 
     def start(self, stack, *words):
@@ -110,7 +110,7 @@ def kill(pid):
                 each.send_signal(signal.SIGKILL)
 
 
-def wait_for(condition, seconds=300):
+def wait_for(condition, seconds=900):
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -149,14 +149,14 @@ def campaign(case, right):
         wait_for(lambda: any(log.iterdir()))
         time.sleep(random.uniform(0, PARTS * SECONDS / 2))
         killed(cluster, case, first)
-        said = first.wait(300)
+        said = first.wait(900)
         if second:
-            said = said or second.wait(300)
+            said = said or second.wait(900)
         told = "done" if said == 0 else "killed" if said < 0 else "an error"
         if said:
             again = cluster if case == "the client" else Cluster(stack)
             there = PARTS - len(store_in(folder).missing())
-            assert client(again.address, folder, log).wait(300) == 0
+            assert client(again.address, folder, log).wait(900) == 0
             told += f"; another goes on from {there} parts"
         twice = sum(file.stat().st_size - 1 for file in log.iterdir())
         whole = not store_in(folder).missing() and chunks(folder) == right

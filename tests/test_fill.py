@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import io
 import os
 import pickle
 import shutil
@@ -19,13 +18,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import CORPUS, save_tiny_model, table
+from parts import PARTS, Elsewhere, fatal, letters, slow, threads, value
 
 from ilo_helpers import extract_activations, load_model, nearest_neighbors, reproduce
 from ilo_helpers.keep import cluster as clusters
 from ilo_helpers.keep.cluster import VARIABLE, current_client
 from ilo_helpers.keep.fill import fill
-from ilo_helpers.keep.stores import Store
-from ilo_helpers.keep.tables import TableStore
 from ilo_helpers.pooling import POOLINGS, mean_of_all
 from ilo_helpers.training import evaluation, sweep
 from ilo_helpers.training.evaluation import evaluate, lm_loss
@@ -33,43 +31,6 @@ from ilo_helpers.training.runs import read_tables
 from ilo_helpers.training.tasks import load_task
 
 WORDS = {"cue": "Kind", "unit": "maß", "script": "schrift"}
-PARTS = list("abcdef")
-
-
-# -- a store whose parts take their time -------------------------------------------------
-
-
-def letters(folder):
-    """Six parts of two layers."""
-    coords = {"layer": range(2), "language": PARTS, "sentence": range(3)}
-    return Store("neighbors", "letters", coords, {"index": "int32"}, "language", {}, folder)
-
-
-def value(part):
-    return np.full((2, 3), ord(part), np.int32)
-
-
-def slow(log, seconds, part, progress):
-    """Note who makes a part, take time, make it."""
-    with (Path(log) / part).open("a") as file:
-        file.write(f"{os.getpid()}\n")
-    time.sleep(seconds)
-    progress(1)
-    return [{"index": value(part)}]
-
-
-def fatal(part, progress):
-    if part == "c":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return [{"index": value(part)}]
-
-
-def threads(part, progress):
-    nested = io.StringIO()
-    store = TableStore("answers", "nested", part, 1)
-    fill([store], {0: 0}, lambda job, progress: [{"table": table({"x": ["1"]})}], "nested")
-    print("a worker is silent", file=nested)
-    return [{"index": np.full((2, 3), torch.get_num_threads(), np.int32)}]
 
 
 def started(log):
@@ -335,7 +296,8 @@ SCRIPT = """
 import sys, functools
 sys.path.insert(0, sys.argv[1])
 from distributed import Client
-from test_fill import PARTS, fill, letters, slow
+from ilo_helpers.keep.fill import fill
+from parts import PARTS, letters, slow
 with Client(sys.argv[2]):
     make = functools.partial(slow, sys.argv[4], 0.5)
     fill([letters(sys.argv[3])], {part: part for part in PARTS}, make, "letters")
@@ -416,13 +378,6 @@ def test_bad_input_is_the_error_that_it_is_here(client, tiny, poisoned, tmp_path
     assert failure(folder, corpus, store=tmp_path / "alone")[:2] == (kind, message)
     assert failure(tiny("xlm-roberta"), long)[:2] == from_cluster[:2]
     assert "eng_Latn, sentence 2" in from_cluster[1]
-
-
-class Elsewhere(TableStore):
-    """A store in a folder that the client alone has."""
-
-    def create(self):
-        pass
 
 
 @pytest.mark.cluster

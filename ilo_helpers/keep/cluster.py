@@ -148,7 +148,7 @@ def hand_out(
 
     # as bytes: what is sent otherwise is unpickled by the scheduler, too
     common = cloudpickle.dumps((str(data_dir()), do))
-    options = {"pure": False}
+    options: dict[str, Any] = {"pure": False}
     if any("GPU" in worker["resources"] for worker in workers):
         options["resources"] = {"GPU": 1}  # no more tasks at once than a worker declares GPUs
     client.subscribe_topic(_TOPIC, hear)

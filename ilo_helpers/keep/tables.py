@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+import numpy as np
 import pandas as pd
 
 from .digest import settings_digest, written_whole
@@ -72,10 +73,10 @@ class TableStore:
         """Parts not written yet, in order."""
         return [part for part in self.parts if not self.holds(part)]
 
-    def write(self, part: int, table: pd.DataFrame) -> None:
-        """Write one part."""
+    def write(self, part: int, **columns: np.ndarray) -> None:
+        """Write one part, column by column."""
         with written_whole(self.path / f"{part}.parquet") as file:
-            table.to_parquet(file, index=False)
+            pd.DataFrame(columns).to_parquet(file, index=False)
 
     def take(self) -> pd.DataFrame:
         """All parts as one table; they are deleted."""

@@ -168,7 +168,7 @@ def _answers(lm, words, texts, progress):
     """Of a block of texts: the label that is preferred."""
     labels = np.array([name for name in words if name != "cue"])
     scores = label_scores(lm, _network(lm), words, texts, progress)
-    return [{"table": pd.DataFrame({"predicted": labels[scores.argmax(1)]})}]
+    return [{"predicted": labels[scores.argmax(1)]}]
 
 
 def _losses(lm, ids, progress):
@@ -181,7 +181,7 @@ def _losses(lm, ids, progress):
             pairs = [(ids[i][:1], ids[i][1:]) for i in batch]  # the rest as answer to the first
             total[batch] = answer_losses(_network(lm), collate(lm, pairs)).sum(1).cpu()
             progress(len(batch))
-    return [{"table": pd.DataFrame({"loss": total})}]
+    return [{"loss": total}]
 
 
 def by_run(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
