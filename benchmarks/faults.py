@@ -60,7 +60,8 @@ def client(address, folder, log):
         "import faults; from distributed import Client\n"
         f"with Client({address!r}): faults.run({str(folder)!r}, {str(log)!r})"
     )
-    return subprocess.Popen([sys.executable, "-c", code], env=environment(), **quiet())
+    options = quiet() | {"stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code], env=environment(), **options)
 
 
 def environment():
@@ -149,14 +150,17 @@ def campaign(case, right):
         wait_for(lambda: any(log.iterdir()))
         time.sleep(random.uniform(0, PARTS * SECONDS / 2))
         killed(cluster, case, first)
-        said = first.wait(900)
+        lines, said = first.communicate(timeout=900)[1].splitlines(), first.returncode
+        told = "done" if said == 0 else "killed" if said < 0 else lines[-1].split(":")[0]
         if second:
-            said = said or second.wait(900)
-        told = "done" if said == 0 else "killed" if said < 0 else "an error"
+            second.communicate(timeout=900)
+            told += ", done" if second.returncode == 0 else ", an error"
         if said:
             again = cluster if case == "the client" else Cluster(stack)
             there = PARTS - len(store_in(folder).missing())
-            assert client(again.address, folder, log).wait(900) == 0
+            other = client(again.address, folder, log)
+            other.communicate(timeout=900)
+            assert other.returncode == 0
             told += f"; another goes on from {there} parts"
         twice = sum(file.stat().st_size - 1 for file in log.iterdir())
         whole = not store_in(folder).missing() and chunks(folder) == right
