@@ -4,6 +4,8 @@ import os
 import shutil
 
 os.environ["MPLBACKEND"] = "Agg"
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: a thread each, or they queue
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ from .alignment import alignment_scores
 
 #: ILO and what is made of it.
 OWN = [
-    "bridge", "reach", "ILO", "ILO, no translations", "ILO, no BOS", "ILO, length taken out",
+    "bridge", "reach", "ILO", "ILO without translations", "ILO without BOS", "ILO without length",
     "ILO, CSLS", "ILO with the source", "label overlap",
 ]  # fmt: skip
 AT = ["layer", "language"]
@@ -63,9 +63,9 @@ def _own_measures(study, source):
     k, tau, neighbors = study.k, study.tau, study.neighbors
     counts = token_counts(study.model, study.text)
     lists = {
-        "ILO, no translations": without_translations(neighbors, k),
-        "ILO, no BOS": study.neighbors_of(study.bare),
-        "ILO, length taken out": nearest_neighbors(
+        "ILO without translations": without_translations(neighbors, k),
+        "ILO without BOS": study.neighbors_of(study.bare),
+        "ILO without length": nearest_neighbors(
             without_length(study.acts, counts), k, study.metric, keep=False
         ),
         "ILO, CSLS": csls_neighbors(study.acts, k),
