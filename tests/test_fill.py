@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import json
 import os
 import pickle
 import shutil
@@ -161,6 +162,16 @@ def test_what_is_lost_when_two_write_one_chunk(width, lost, tmp_path, monkeypatc
     for writer in writers:
         writer.join()
     assert (0 in array[:]) == lost and array[:].any()
+
+
+def test_blocks_of_texts_are_the_batches_that_there_were(tiny, small, data, monkeypatch):
+    found = []
+    for block in (1, 4, 1000):
+        monkeypatch.setattr(evaluation, "BLOCK", block)
+        monkeypatch.setenv("ILO_DATA", str(data / str(block)))
+        found.append(lm_loss(tiny("llama"), small))
+        assert not [each for each in (data / str(block) / "losses").iterdir() if each.is_dir()]
+    assert found[0].equals(found[1]) and found[0].equals(found[2])
 
 
 def test_a_model_travels_as_what_names_it(tiny, tmp_path):
@@ -402,6 +413,8 @@ def test_a_worker_has_the_threads_that_dask_gave_it(tmp_path, one_thread):
         assert current_client() is not None
         fill([store], {part: part for part in PARTS}, threads, "letters")
     assert (store.open()["index"] == 3).all()
+    for part in PARTS:
+        assert json.loads((store.path / f"language-{part}.json").read_text())["threads"] == 3
     assert current_client() is None
 
 
