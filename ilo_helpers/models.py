@@ -178,7 +178,7 @@ def load_model(
 
 
 @functools.lru_cache(maxsize=1)
-def _model_of_process(name, source, dtype, device):
+def _model_of_process(name, source, dtype, device, _revision):
     """A worker's model, loaded once for all its parts."""
     return LanguageModel(name, source, dtype, device)
 
@@ -190,7 +190,7 @@ def _same_model(name, source, local, dtype, device, attrs):
             f"model {name!r}: {source} is not to be seen here; it must lie in a folder that client "
             "and workers share, under the same path"
         )
-    lm = _model_of_process(name, source, dtype, device)
+    lm = _model_of_process(name, source, dtype, device, attrs["revision"])
     for what, value in attrs.items():
         if lm.attrs[what] != value:
             raise ValueError(
