@@ -1,6 +1,7 @@
 # The two commands: `make reproduce` and `make test`. Both set up .venv on first use.
 # Any parameter of a notebook can be given to `make reproduce` in capitals, MODEL=… K=…;
-# NOTEBOOKS="01 03" runs only those. `make parameters` lists them.
+# NOTEBOOKS="01 03" runs only those. `make parameters` lists them. CLUSTER=4 (processes) or
+# CLUSTER=tcp://host:8786 (a Dask scheduler) hands the work out: book/scale.md.
 PYTHON ?= python3
 BIN := .venv/bin
 PARAMETERS := $(filter-out PYTHON=% CHECK=%,$(MAKEOVERRIDES))
@@ -9,7 +10,7 @@ PARAMETERS := $(filter-out PYTHON=% CHECK=%,$(MAKEOVERRIDES))
   constraints clean-cache help
 
 help:
-	@echo "make reproduce [NOTEBOOKS=\"01 03\" MODEL=… CORPUS=… K=… TAU=… SEED=… …]"
+	@echo "make reproduce [NOTEBOOKS=\"01 03\" MODEL=… CORPUS=… K=… TAU=… SEED=… CLUSTER=… …]"
 	@echo "make parameters   what can be given to it: every parameter of every notebook"
 	@echo "make check        run the notebooks, compare their numbers with those in figures/"
 	@echo "make quick        lint, types, and all tests without network or model"
@@ -19,7 +20,7 @@ help:
 	@echo "make lab          JupyterLab on the notebooks"
 	@echo "make notebooks    execute the committed notebooks in place, from the default settings"
 	@echo "make book         the notebooks as a site, build/book/index.html"
-	@echo "make sweep        the fine-tuning runs of notebook 05 that its tables lack [SIB200=folder]"
+	@echo "make sweep        the fine-tuning runs of notebook 05 that its tables lack [SIB200=folder CLUSTER=…]"
 	@echo "make benchmarks   the timings of benchmarks/README.md"
 	@echo "make clean-cache  delete activations, neighbours, answers, results, fine-tuned models"
 
@@ -39,11 +40,11 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 quick: lint
-	$(BIN)/python -m pytest -q -n logical -m "not real and not browser"
+	$(BIN)/python -m pytest -q -n logical -m "not real and not browser and not cluster"
 
-# one after the other: a real model takes all cores by itself
+# one after the other: a real model, or a cluster, takes all cores by itself
 test: quick
-	$(BIN)/python -m pytest -m real
+	$(BIN)/python -m pytest -m "real or cluster"
 
 # The explorer in JupyterLab and the book's page, in Debian's Chromium (apt-get install chromium).
 test-browser: .venv/ready
@@ -70,7 +71,7 @@ book: .venv/ready
 	@echo "build/book/index.html"
 
 # Every run of figures/gemma-3-270m--udhr/05_runs.csv. What the tables have is skipped.
-SWEEP := $(BIN)/python -m ilo_helpers.training.sweep --seed 0 1 2
+SWEEP := $(BIN)/python -m ilo_helpers.training.sweep --seed 0 1 2 $(addprefix --cluster ,$(CLUSTER))
 ARMS := none table table+first-8 table+last-8 table+random-8 first-8
 sweep: .venv/ready
 	$(SWEEP) --freeze $(ARMS) --learning-rate 5e-5 2e-5 1e-5 1e-4
@@ -83,6 +84,8 @@ benchmarks: .venv/ready
 	$(BIN)/python benchmarks/extraction.py
 	$(BIN)/python benchmarks/neighbors.py
 	$(BIN)/python benchmarks/explorer.py
+	$(BIN)/python benchmarks/cluster.py --real
+	$(BIN)/python benchmarks/faults.py
 
 clean-cache:
 	rm -rf $(addprefix '$(or $(ILO_DATA),data)'/,activations neighbors answers losses finetuned results)

@@ -11,7 +11,7 @@ Four steps, each a file on disk that the next one reads::
 theme has a room:
 
 ================ ============================================================= =========
-keep/            what lies on disk: paths, stores, figures, recipes, checks    all
+keep/            what lies on disk and who makes it: stores, figures, recipes  all
 sources/         where texts, models and names come from                       1, 2
 regions/         shared and fragmented: fragments, offsets, maps, hubs        3, 4
 training/        tasks, fine-tuning, answers, many runs                        5

@@ -1,8 +1,7 @@
 """Sentences through a language model: one vector a sentence and layer."""
 
-import contextlib
+import functools
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
@@ -10,9 +9,9 @@ from typing import overload
 import numpy as np
 import pandas as pd
 import xarray as xr
-from tqdm import tqdm
 
 from .corpora import fingerprint
+from .keep.fill import fill
 from .keep.paths import slug
 from .keep.recipes import foreign_code
 from .keep.stores import Store, check_disk
@@ -43,8 +42,9 @@ def extract_activations(
 ) -> "xr.DataArray | dict[str, xr.DataArray]":
     """Sentence vectors of every sentence, language and layer.
 
-    The result lies in a zarr store, written one language at a time. What is there already is
-    not computed again: a run that was killed goes on with the language it was in.
+    The result lies in a zarr store, written one language at a time, here or by the workers of a
+    Dask client (see :mod:`ilo_helpers.keep.fill`). What is there already is not computed again:
+    a run that was killed goes on with the languages it was in.
 
     Parameters
     ----------
@@ -83,15 +83,12 @@ def extract_activations(
     poolings = [pooling] if isinstance(pooling, str) else list(pooling)
     batch_tokens = batch_tokens or BATCH_TOKENS["cpu" if lm.device == "cpu" else "cuda"]
     stores = {name: _store(lm, corpus, name, bos, batch_tokens, store) for name in poolings}
-    with contextlib.ExitStack() as stack:
-        for name in sorted(stores):  # always in one order, so that two processes cannot lock up
-            stack.enter_context(stores[name].lock())
-        missing = {name: each.missing() for name, each in stores.items()}
-        languages = [code for code in corpus if any(code in parts for parts in missing.values())]
-        if languages:
-            check_disk([(each, missing[name]) for name, each in stores.items()])
-            _extract(lm, corpus[languages], stores, missing, bos, batch_tokens)
-        arrays = {name: each.open()["activations"] for name, each in stores.items()}
+    missing = {name: each.missing() for name, each in stores.items()}
+    languages = [code for code in corpus if any(code in parts for parts in missing.values())]
+    if languages:
+        check_disk([(each, missing[name]) for name, each in stores.items()])
+        _extract(lm, corpus[languages], stores, missing, bos, batch_tokens)
+    arrays = {name: each.open()["activations"] for name, each in stores.items()}
     for name, array in arrays.items():
         array.attrs = stores[name].attrs
     return arrays[pooling] if isinstance(pooling, str) else arrays
@@ -128,25 +125,31 @@ def _bos_policy(tokenizer, bos):
 
 
 def _extract(lm, corpus, stores, missing, bos, batch_tokens):
-    """Fill the stores, one language at a time."""
+    """Fill the stores."""
     tokens = {code: tokenize(lm, corpus[code], bos) for code in corpus}  # all errors come first
     for name in stores:
         _check_weights(lm, name, corpus.index, tokens)
-    total = sum(len(ids) for sentences in tokens.values() for ids, _ in sentences)
-    size = sum(each.bytes(missing[name]) for name, each in stores.items())
+    sizes = {code: sum(len(ids) for ids, _ in each) for code, each in tokens.items()}
+    size = sum(each.bytes(missing[name]) for name, each in stores.items()) / 1e6
+    folder = next(iter(stores.values())).path.parent.name
     print(
-        f"{lm.name} on {corpus.shape[1]} languages × {len(corpus)} sentences, {total:,} tokens; "
-        f"{size / 1e6:,.0f} MB to {next(iter(stores.values())).path.parent.name}/",
+        f"{lm.name} on {corpus.shape[1]} languages × {len(corpus)} sentences, "
+        f"{sum(sizes.values()):,} tokens; {size:,.0f} MB to {folder}/",
         flush=True,
     )
-    with tqdm(total=total, unit="tok", unit_scale=True, file=sys.stdout, mininterval=1) as bar:
-        for code, sentences in tokens.items():
-            bar.set_description(code)
-            vectors = pool_sentences(lm, sentences, list(stores), batch_tokens, bar.update)
-            _check_finite(lm, code, corpus.index, vectors)
-            for name, values in zip(stores, vectors, strict=True):
-                if code in missing[name]:
-                    stores[name].write(code, activations=values)
+    poolings = {name: POOLINGS[name] for name in stores}
+    make = functools.partial(_vectors, lm, poolings, batch_tokens, corpus.index)
+    jobs = {code: (code, sentences) for code, sentences in tokens.items()}
+    fill(list(stores.values()), jobs, make, "activations", "tok", sizes)
+
+
+def _vectors(lm, poolings, batch_tokens, index, job, progress):
+    """What each store gets of one language."""
+    code, sentences = job
+    POOLINGS.update(poolings)  # a worker of a cluster has not run the user's cells
+    vectors = pool_sentences(lm, sentences, list(poolings), batch_tokens, progress)
+    _check_finite(lm, code, index, vectors)
+    return [{"activations": values} for values in vectors]
 
 
 def _check_weights(lm, pooling, index, tokens):

@@ -66,6 +66,12 @@ class LanguageModel:
         ):
             self.max_tokens -= 2  # RoBERTa's positions start at 2
 
+    def __reduce__(self):
+        # to the workers of a cluster goes what names the model, never its weights
+        source, local = self.source["pretrained_model_name_or_path"], "revision" not in self.source
+        source = os.path.abspath(source) if local else source
+        return _same_model, (self.name, source, local, self.dtype, self.device, self.attrs)
+
     def __repr__(self):
         return f"LanguageModel({self.name!r}, dtype={self.dtype!r}, device={self.device!r})"
 
@@ -169,6 +175,29 @@ def load_model(
             f"model {name!r} is no known name ({', '.join(PACKAGED)}), no model directory here, "
             f"and cannot be read from the hub: {error}"
         ) from error
+
+
+@functools.lru_cache(maxsize=1)
+def _model_of_process(name, source, dtype, device, _revision):
+    """A worker's model, loaded once for all its parts."""
+    return LanguageModel(name, source, dtype, device)
+
+
+def _same_model(name, source, local, dtype, device, attrs):
+    """The model that another process has, if here it gives the same values."""
+    if local and not Path(source).is_dir():
+        raise FileNotFoundError(
+            f"model {name!r}: {source} is not to be seen here; it must lie in a folder that client "
+            "and workers share, under the same path"
+        )
+    lm = _model_of_process(name, source, dtype, device, attrs["revision"])
+    for what, value in attrs.items():
+        if lm.attrs[what] != value:
+            raise ValueError(
+                f"model {name!r}: {what} is {lm.attrs[what]!r} on a worker and {value!r} on its "
+                "client; all need the same weights, packages and kind of processor"
+            )
+    return lm
 
 
 def find_blocks(model: Any, layers: int) -> Any:

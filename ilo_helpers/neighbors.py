@@ -1,16 +1,16 @@
 """Exact nearest neighbours of all sentence vectors, all languages pooled, and what they are."""
 
-import sys
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from tqdm import tqdm
 
 from ._knn import RowError, knn
 from .arithmetic import default_device
 from .keep.digest import arrays_digest
+from .keep.fill import fill
 from .keep.paths import slug
 from .keep.stores import Store, check_disk
 
@@ -45,8 +45,9 @@ def nearest_neighbors(
     device : str, optional
         ``"cpu"`` or ``"cuda"``; default: a GPU where there is one.
     keep : bool
-        Keep the lists in ``data/neighbors``, under a hash of the vectors, one layer at a time: a
-        killed run goes on where it was, and the same vectors are not searched again.
+        Keep the lists in ``data/neighbors``, under a hash of the vectors, one layer at a time,
+        searched here or by the workers of a Dask client: a killed run goes on where it was, and
+        the same vectors are not searched again.
 
     Returns
     -------
@@ -75,14 +76,13 @@ def nearest_neighbors(
     name = f"{name or 'vectors'}--{metric}-{k}"
     variables = {"index": "int32", "distance": "float32"}
     store = Store("neighbors", name, coords, variables, "layer", attrs)
-    with store.lock():
-        missing = store.missing()
-        check_disk([(store, missing)])
-        bar = {"unit": "layer", "file": sys.stdout, "mininterval": 1, "disable": not missing}
-        for layer in tqdm(missing, f"neighbours, {metric}", **bar):
-            store.write(layer, **_layer(acts, layer, k, metric, device))
-        found = store.open()
-    return found.assign_attrs(attrs)
+    missing = store.missing()
+    check_disk([(store, missing)])
+    places = {layer: place for place, layer in enumerate(store.parts)}
+    jobs = {layer: acts.isel(layer=slice(places[layer], places[layer] + 1)) for layer in missing}
+    make = functools.partial(_lists, k, metric, device)
+    fill([store], jobs, make, f"neighbours, {metric}, layer", "layer")
+    return store.open().assign_attrs(attrs)
 
 
 def neighbors_within(
@@ -262,6 +262,11 @@ def _check_shape(acts, k, metric):
             f"k = {k}: with {points} sentences in all, k must be from 1 to {points - 1}"
         )
     return acts
+
+
+def _lists(k, metric, device, acts, _progress):
+    """What the store gets of one layer."""
+    return [_layer(acts, acts.layer.item(), k, metric, device)]
 
 
 def _layer(acts, layer, k, metric, device):

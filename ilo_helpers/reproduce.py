@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import contextlib
 import functools
 import json
 import os
@@ -17,6 +18,7 @@ from unittest import mock
 import pandas as pd
 
 from .keep.checks import compare_folders
+from .keep.cluster import cluster
 from .keep.digest import settings_digest
 from .keep.paths import ROOT, data_dir, figures_dir, slug
 from .languages import ALL
@@ -32,11 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     parameters = vars(parser.parse_args(given))
     paths = _chosen(parameters.pop("notebooks"))
-    only_check = parameters.pop("check")
+    only_check, word = parameters.pop("check"), parameters.pop("cluster")
     there = sorted(set().union(*map(notebook_parameters, paths)))
     if lacking := sorted(set(parameters) - set(there)):
         parser.error(f"{', '.join(lacking)}: the notebooks chosen have only {', '.join(there)}")
-    return check(paths, parameters) if only_check else _run(paths, parameters)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(cluster(word))
+        except (ValueError, ConnectionError, ModuleNotFoundError) as error:
+            parser.error(str(error))
+        return check(paths, parameters) if only_check else _run(paths, parameters)
 
 
 def _run(paths, parameters):
@@ -175,6 +182,9 @@ def _parser():
     parser.add_argument("--check", action="store_true", default=False,
         help="write no figures; compare their tables with those in figures/, and fail if a number "
         "moved by more than its tolerance")  # fmt: skip
+    parser.add_argument("--cluster", default=None,
+        help="hand the work to a Dask cluster: the address of its scheduler, or a number of "
+        "processes to start here (default: none)")  # fmt: skip
     found: dict[str, list] = {}
     for path in _notebooks():
         for name, each in notebook_parameters(path).items():

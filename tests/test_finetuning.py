@@ -314,7 +314,9 @@ def test_answers_and_losses_are_kept(tiny, task, data, monkeypatch):
     monkeypatch.setattr(evaluation, "causal_model", None)  # would fail if it were called
     pd.testing.assert_frame_equal(evaluate(tiny("llama"), task, WORDS), answers)
     pd.testing.assert_frame_equal(lm_loss(tiny("llama"), corpus), losses)
-    assert len(list(data.glob("answers/*.parquet"))) == len(list(data.glob("losses/*"))) == 1
+    assert (
+        len(list(data.glob("answers/*.parquet"))) == len(list(data.glob("losses/*.parquet"))) == 1
+    )
     with pytest.raises(TypeError, match="'NoneType' object is not callable"):
         evaluate(lm, task, WORDS | {"cue": "Sort"})
     with pytest.raises(TypeError, match="'NoneType' object is not callable"):

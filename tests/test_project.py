@@ -26,6 +26,7 @@ FILES = (".png", ".csv", ".json")
 #: The house from the ground up: a module imports only what stands before it.
 ORDER = """
 keep.paths keep.digest keep.registry keep.recipes keep.captions keep.checks keep.stores
+keep.tables keep.cluster keep.fill
 keep.figures languages sources.texts sources.udhr sources.flores sources.sib200 sources.files
 sources.packaged
 sources.cldr corpora arithmetic models pooling activations _knn neighbors ilo study
@@ -33,7 +34,7 @@ regions.fragments regions.rates regions.offsets regions.structure regions.maps
 regions.length regions.confounds validity.cka validity.clouds validity.alignment
 validity.intervals validity.chance validity.worlds validity.measures validity.prediction
 validity.probes training.tasks training.objectives training.finetuning training.evaluation
-training.sweep training.comparison validity.weights
+training.runs training.sweep training.comparison validity.weights
 validity.verdicts validity.claims validity.token_claims
 vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon
 vocabulary.contrastive

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from ilo_helpers.keep import recipes, stores
+from ilo_helpers.keep import recipes, stores, tables
 from ilo_helpers.keep.paths import PACKAGE, ROOT
 from ilo_helpers.keep.recipes import CODE, RECIPES, code_digest, foreign_code
 
@@ -86,12 +86,12 @@ def test_the_number_is_part_of_a_store_s_name(monkeypatch):
         calls.append(1)
         return pd.DataFrame({"x": [len(calls)]})
 
-    kept = [stores.kept_table("answers", "x", {"k": 5}, make)["x"].item() for _ in range(2)]
+    kept = [tables.kept_table("answers", "x", {"k": 5}, make)["x"].item() for _ in range(2)]
     for step in ("neighbors", "answers"):
         monkeypatch.setitem(recipes.RECIPES, step, RECIPES[step] + 1)
     assert name() != first and name().parent == first.parent
-    assert kept == [1, 1] and stores.kept_table("answers", "x", {"k": 5}, make)["x"].item() == 2
-    assert stores.kept_table("answers", "x", {"k": 6}, make)["x"].item() == 3
+    assert kept == [1, 1] and tables.kept_table("answers", "x", {"k": 5}, make)["x"].item() == 2
+    assert tables.kept_table("answers", "x", {"k": 6}, make)["x"].item() == 3
 
 
 def test_code_of_a_user_counts_and_the_package_s_own_is_in_the_recipe():

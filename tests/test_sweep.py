@@ -14,7 +14,7 @@ from ilo_helpers.keep.paths import ROOT
 from ilo_helpers.training import sweep
 from ilo_helpers.training.evaluation import evaluate, lm_loss
 from ilo_helpers.training.finetuning import fine_tune
-from ilo_helpers.training.sweep import read_tables
+from ilo_helpers.training.runs import RunStore, read_tables
 from ilo_helpers.training.tasks import load_task
 from ilo_helpers.validity.alignment import alignment_scores
 
@@ -91,7 +91,7 @@ def test_half_written_run_is_made_anew(tmp_path):
            ("runs", "layers", "languages")}  # fmt: skip
     old = pd.DataFrame({"run": ["0123456789", "00000000e1"], "value": [1.0, 7.0]})
     old.to_csv(tmp_path / "05_layers.csv", index=False)  # killed before 05_runs.csv
-    sweep._append(tmp_path, new)
+    RunStore(tmp_path, {"a": "0123456789"}).write("a", **new)
     tables = read_tables(tmp_path)
     assert tables["layers"].values.tolist() == [["00000000e1", 7.0], ["0123456789", 2.0]]
     assert tables["runs"].values.tolist() == [["0123456789", 2.0]]

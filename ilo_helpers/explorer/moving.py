@@ -5,7 +5,8 @@ import pandas as pd
 import xarray as xr
 from scipy.linalg import orthogonal_procrustes
 
-from ..keep.stores import kept_table, what_decides
+from ..keep.stores import what_decides
+from ..keep.tables import kept_table
 from ..regions.maps import centred_points
 
 #: More points than these are not mapped by UMAP: 19 layers of 1,500 take a minute or two.

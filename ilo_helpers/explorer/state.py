@@ -10,7 +10,8 @@ import xarray as xr
 
 from ..ilo import Tally, tally_lists
 from ..keep.captions import Caption
-from ..keep.stores import kept_table, what_decides
+from ..keep.stores import what_decides
+from ..keep.tables import kept_table
 from ..neighbors import (
     KINDS,
     list_kinds,

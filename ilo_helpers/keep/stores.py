@@ -2,25 +2,51 @@
 
 A store is a folder ``<name>--<hash of its attrs and labels>/`` with a zarr group, ``array.zarr``,
 and a checksum file for every part (a language, a layer) that is complete. What has no checksum
-file, or no longer matches it, is missing and gets written again.
+file, or no longer matches it, is missing and gets written again. A part has chunk files of its
+own: whoever writes it, in whatever process, touches no other's.
 """
 
+import contextlib
 import json
 import shutil
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from filelock import FileLock, Timeout
 
 from .digest import file_digest, folder_written_whole, settings_digest, written_whole
-from .paths import data_dir, slug
+from .paths import data_dir
 from .recipes import RECIPES
+
+
+@contextlib.contextmanager
+def alone(file: Path, what: str) -> Iterator[None]:
+    """Context that one process at a time can be in, whoever else waits.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        Locked; the operating system drops the lock of a process that is killed.
+    what : str
+        What is being written, for the line that says so to who waits.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"another process is writing {what}; waiting for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Store:
@@ -69,44 +95,33 @@ class Store:
         """Labels of all parts."""
         return self.coords[self.part].tolist()
 
-    def lock(self) -> AbstractContextManager:
-        """Context in which this process alone may write; waits for another to finish.
+    def lock(self, part: Any) -> AbstractContextManager:
+        """Context in which this process alone may write a part; waits for another to finish."""
+        return alone(self.path / f".{self.part}-{part}.lock", f"{self.path.name}, {part}")
 
-        The operating system drops the lock of a process that is killed.
+    def holds(self, part: Any) -> bool:
+        """Whether a part is complete.
+
+        A part that was and no longer matches its checksums is warned of, and counts as missing;
+        one that this object has verified, or written, is not read again.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock")
-        try:
-            return lock.acquire(timeout=0)
-        except Timeout:
-            print(f"another process is writing {self.path.name}; waiting for it", flush=True)
-            return lock.acquire()
+        if part in self._verified:
+            return True
+        if not self._checksums(part).exists():
+            return False
+        if damage := self._damage(part):
+            warnings.warn(
+                f"{self.path.name}: {self.part} {part}: {damage}; it will be done again",
+                stacklevel=2,
+            )
+            self._checksums(part).unlink(missing_ok=True)
+            return False
+        self._verified.add(part)
+        return True
 
     def missing(self) -> list:
-        """Parts not written yet, and those whose files do not match their checksums.
-
-        Returns
-        -------
-        list
-            Labels, in order. A part that was complete and no longer matches is warned of; one
-            that this object has verified, or written, is not read again.
-        """
-        missing = []
-        for part in self.parts:
-            if part in self._verified:
-                continue
-            if not self._checksums(part).exists():
-                missing.append(part)
-            elif damage := self._damage(part):
-                warnings.warn(
-                    f"{self.path.name}: {self.part} {part}: {damage}; it will be done again",
-                    stacklevel=2,
-                )
-                self._checksums(part).unlink()
-                missing.append(part)
-            else:
-                self._verified.add(part)
-        return missing
+        """Labels of the parts not written yet, and of those damaged, in order."""
+        return [part for part in self.parts if not self.holds(part)]
 
     def bytes(self, parts: list) -> int:
         """Size of so many parts, in bytes."""
@@ -114,39 +129,11 @@ class Store:
         width = sum(np.dtype(dtype).itemsize for dtype in self.variables.values())
         return int(cells * width * len(parts) / len(self.parts))
 
-    def write(self, part: Any, **arrays: np.ndarray) -> None:
-        """Write one part: an array a variable, its dimensions those of the store but ``part``."""
+    def create(self) -> None:
+        """Lay out the empty arrays under a temporary name, then give them theirs, once."""
         import zarr
 
-        self._create()
-        group = zarr.open_group(self._array, mode="r+")
-        axis, place = list(self.coords).index(self.part), self.parts.index(part)
-        where = (slice(None),) * axis + (place,)
-        for name, values in arrays.items():
-            group[name][where] = values
-        sums = {str(path.relative_to(self._array)): file_digest(path) for path in self._files(part)}
-        with written_whole(self._checksums(part)) as file:
-            file.write_text(json.dumps(sums, indent=0))
-        self._verified.add(part)
-
-    def open(self) -> xr.Dataset:
-        """The whole store, read lazily (``xarray.Dataset``).
-
-        Raises
-        ------
-        RuntimeError
-            If parts are missing.
-        """
-        missing = self.missing()
-        if missing:
-            raise RuntimeError(f"{self.path.name} is not complete: missing {self.part} {missing}")
-        # unmasked: xarray would take zarr's fill value, 0, for a missing value and give NaN
-        return xr.open_zarr(self._array, consolidated=False, chunks=None, mask_and_scale=False)
-
-    def _create(self):
-        """Lay out the empty arrays under a temporary name, then give them theirs."""
-        import zarr
-
+        self.path.mkdir(parents=True, exist_ok=True)
         if self._array.exists():
             return
         shape = [len(labels) for labels in self.coords.values()]
@@ -163,6 +150,48 @@ class Store:
                     name, shape=shape, chunks=chunks, dtype=dtype, compressors=None, fill_value=0
                 )
                 array.attrs["_ARRAY_DIMENSIONS"] = list(self.coords)
+
+    def write(self, part: Any, **arrays: np.ndarray) -> None:
+        """Write one part: an array a variable, its dimensions those of the store but ``part``.
+
+        Raises
+        ------
+        RuntimeError
+            If the store was laid out so that a part has no chunk of its own: two processes that
+            write different parts would each put back what the other had not written yet.
+        """
+        import zarr
+
+        group = zarr.open_group(self._array, mode="r+")
+        axis, place = list(self.coords).index(self.part), self.parts.index(part)
+        where = (slice(None),) * axis + (place,)
+        for name, values in arrays.items():
+            if (shared := group[name].chunks[axis]) > 1:
+                raise RuntimeError(
+                    f"{self._array}/{name}: {shared} {self.part}s share a chunk, so that two "
+                    "processes would lose each other's; delete the folder"
+                )
+            group[name][where] = values
+        sums = {str(path.relative_to(self._array)): file_digest(path) for path in self._files(part)}
+        torch = sys.modules.get("torch")  # the last bits depend on its threads
+        made = {"threads": torch.get_num_threads()} if torch else {}
+        with written_whole(self._checksums(part)) as file:
+            file.write_text(json.dumps(made | sums, indent=0))
+        self._verified.add(part)
+
+    def open(self) -> xr.Dataset:
+        """The whole store, read lazily (``xarray.Dataset``).
+
+        Raises
+        ------
+        RuntimeError
+            If parts are missing.
+        """
+        missing = self.missing()
+        if missing:
+            raise RuntimeError(f"{self.path.name} is not complete: missing {self.part} {missing}")
+        # unmasked: xarray would take zarr's fill value, 0, for a missing value and give NaN
+        return xr.open_zarr(self._array, consolidated=False, chunks=None, mask_and_scale=False)
 
     def _checksums(self, part):
         return self.path / f"{self.part}-{part}.json"
@@ -181,6 +210,7 @@ class Store:
             sums = json.loads(self._checksums(part).read_text())
         except ValueError:
             return "its checksum file cannot be read"
+        sums.pop("threads", None)
         for name, expected in sums.items():
             path = self._array / name
             if not path.exists():
@@ -199,6 +229,7 @@ def check_disk(wanted: list[tuple[Store, list]]) -> None:
         Stores in one folder, and the parts each is to get.
     """
     folder = wanted[0][0].path.parent
+    folder.mkdir(parents=True, exist_ok=True)
     need, free = sum(s.bytes(parts) for s, parts in wanted), shutil.disk_usage(folder).free
     if need * 1.05 > free:
         raise OSError(
@@ -212,30 +243,3 @@ def what_decides(acts: xr.DataArray) -> list:
     """What tells labelled vectors from others, as JSON can hold it: attributes and labels."""
     return [{name: str(value) for name, value in acts.attrs.items()},
             acts.language.values.tolist(), acts.sentence.values.tolist()]  # fmt: skip
-
-
-def kept_table(
-    step: str, name: str, settings: object, make: Callable[[], pd.DataFrame]
-) -> pd.DataFrame:
-    """A table made once for some settings, then read: ``data/<step>/<name>--<key>.parquet``.
-
-    Parameters
-    ----------
-    step : str
-        What makes it, a name of :data:`RECIPES`.
-    name : str
-    settings : object
-        All that decides it, as JSON can hold it.
-    make : callable
-        Returns the ``pandas.DataFrame``.
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
-    key = settings_digest([settings, RECIPES[step]], 16)
-    file = data_dir(step) / f"{slug(name)[:80]}--{key}.parquet"
-    if not file.exists():
-        with written_whole(file) as part:
-            make().to_parquet(part, index=False)
-    return pd.read_parquet(file)

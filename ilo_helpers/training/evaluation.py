@@ -1,19 +1,20 @@
 """What a model answers, in every language, and what it has forgotten; both are kept."""
 
+import functools
+import itertools
 import json
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from ..arithmetic import fast_matmul
 from ..corpora import fingerprint
 from ..keep.digest import digest
-from ..keep.stores import kept_table
+from ..keep.fill import fill
+from ..keep.tables import TableStore, kept_table
 from ..models import LanguageModel, load_model
 from ..pooling import length_batches
 from .objectives import (
@@ -21,9 +22,13 @@ from .objectives import (
     answer_losses,
     causal_model,
     collate,
+    encode,
     label_scores,
     label_words,
 )
+
+#: Batches of texts that are scored, kept and handed out together.
+BLOCK = 32
 
 
 def evaluate(
@@ -60,14 +65,16 @@ def evaluate(
         raise ValueError(f"task {task.attrs['name']!r}: no test items among the rows given")
     items = items[["language", "id", "label", "text"]]
 
+    settings = [lm.attrs, words, digest(*items.to_numpy().ravel())]
+
     def ask():
-        labels = np.array([name for name in words if name != "cue"])
         texts = items["text"].unique()  # a name that several languages spell alike: once
-        scores = label_scores(lm, causal_model(lm), words, texts.tolist())
-        predicted = dict(zip(texts, labels[scores.argmax(1)], strict=True))
+        lengths = [len(encode(lm, words, text)) for text in texts]
+        make = functools.partial(_answers, lm, words)
+        found = _by_blocks("answers", lm, settings, texts.tolist(), lengths, make)
+        predicted = dict(zip(texts, found["predicted"], strict=True))
         return items.assign(predicted=items["text"].map(predicted)).drop(columns="text")
 
-    settings = [lm.attrs, words, digest(*items.to_numpy().ravel())]
     answers = kept_table("answers", lm.name, settings, ask)
     return answers.assign(correct=answers["label"] == answers["predicted"])
 
@@ -121,24 +128,60 @@ def lm_loss(model: str | os.PathLike | LanguageModel, corpus: pd.DataFrame) -> p
     """
     lm = load_model(model)
     settings = [lm.attrs, fingerprint(corpus)]
-    return kept_table("losses", lm.name, settings, lambda: _losses(lm, corpus))
+
+    def read():
+        texts = corpus.melt(var_name="language", value_name="text")
+        ids = [lm.tokenizer(text)["input_ids"] for text in texts["text"]]
+        lengths, make = [len(each) for each in ids], functools.partial(_losses, lm)
+        texts["tokens"] = [length - 1 for length in lengths]
+        texts["loss"] = _by_blocks("losses", lm, settings, ids, lengths, make)["loss"]
+        sums = texts.groupby("language", sort=False)[["tokens", "loss"]].sum()
+        return sums.assign(loss=sums["loss"] / sums["tokens"]).reset_index()
+
+    return kept_table("losses", lm.name, settings, read)
 
 
-def _losses(lm, corpus):
+def _by_blocks(
+    step: str, lm: LanguageModel, settings: list, texts: list, lengths: list[int], make: Callable
+) -> pd.DataFrame:
+    """What ``make`` says of every text, in their order, asked for blocks of like length."""
+    batches = list(length_batches(lengths, EVALUATION_TOKENS))
+    blocks = [
+        list(itertools.chain(*batches[start : start + BLOCK]))
+        for start in range(0, len(batches), BLOCK)
+    ]
+    store = TableStore(step, lm.name, settings, len(blocks))
+    jobs = {block: [texts[place] for place in blocks[block]] for block in store.missing()}
+    sizes = {block: len(job) for block, job in jobs.items()}
+    fill([store], jobs, make, f"{step}, block", "text", sizes)
+    _network.cache_clear()
+    return store.take().set_axis(list(itertools.chain(*blocks))).sort_index()
+
+
+@functools.lru_cache(maxsize=1)
+def _network(lm):
+    """The model with its head, loaded once for all blocks."""
+    return causal_model(lm)
+
+
+def _answers(lm, words, texts, progress):
+    """Of a block of texts: the label that is preferred."""
+    labels = np.array([name for name in words if name != "cue"])
+    scores = label_scores(lm, _network(lm), words, texts, progress)
+    return [{"predicted": labels[scores.argmax(1)]}]
+
+
+def _losses(lm, ids, progress):
+    """Of a block of texts: the sum of the losses of all tokens but the first."""
     import torch
 
-    network = causal_model(lm)
-    texts = corpus.melt(var_name="language", value_name="text")
-    ids = [lm.tokenizer(text)["input_ids"] for text in texts["text"]]
-    texts["tokens"] = [len(each) - 1 for each in ids]
-    total = np.empty(len(texts))
-    batches = list(length_batches([len(each) for each in ids], EVALUATION_TOKENS))
+    total = np.empty(len(ids))
     with torch.inference_mode(), fast_matmul(lm.attrs["matmul"]):
-        for batch in tqdm(batches, "LM loss", unit="batch", file=sys.stdout, leave=False):
+        for batch in length_batches([len(each) for each in ids], EVALUATION_TOKENS):
             pairs = [(ids[i][:1], ids[i][1:]) for i in batch]  # the rest as answer to the first
-            total[batch] = answer_losses(network, collate(lm, pairs)).sum(1).cpu()
-    sums = texts.assign(loss=total).groupby("language", sort=False)[["tokens", "loss"]].sum()
-    return sums.assign(loss=sums["loss"] / sums["tokens"]).reset_index()
+            total[batch] = answer_losses(_network(lm), collate(lm, pairs)).sum(1).cpu()
+            progress(len(batch))
+    return [{"loss": total}]
 
 
 def by_run(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -1,13 +1,11 @@
 """What is trained and scored: a text, a cue, and the label's word after them."""
 
 import contextlib
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from ..arithmetic import fast_matmul
 from ..models import LanguageModel, no_progress_bar
@@ -164,8 +162,9 @@ def _logits(network, batch):
 
 
 def label_scores(
-    lm: LanguageModel, network: "torch.nn.Module", words: dict[str, str], texts: Sequence[str]
-) -> np.ndarray:
+    lm: LanguageModel, network: "torch.nn.Module", words: dict[str, str], texts: Sequence[str],
+    progress: Callable[[int], object] = lambda _: None,
+) -> np.ndarray:  # fmt: skip
     """How much a network prefers each label.
 
     Parameters
@@ -176,6 +175,8 @@ def label_scores(
     words : dict
         As :func:`label_words` gives them.
     texts : list of str
+    progress : callable
+        Called with the number of texts done.
 
     Returns
     -------
@@ -193,7 +194,7 @@ def label_scores(
     batches = list(length_batches([len(prompt) for prompt in prompts], EVALUATION_TOKENS))
     head = _logits_of(network, first) if told_apart else contextlib.nullcontext()
     with torch.inference_mode(), fast_matmul(lm.attrs["matmul"]), head:
-        for batch in tqdm(batches, "answers", unit="batch", file=sys.stdout, leave=False):
+        for batch in batches:
             if told_apart:
                 asked = collate(lm, [(prompts[i], first[:1]) for i in batch])
                 scores[batch] = _logits(network, asked)[:, 0].cpu()
@@ -201,6 +202,7 @@ def label_scores(
                 asked = collate(lm, [(prompts[i], answer) for i in batch for answer in answers])
                 losses = answer_losses(network, asked).sum(1)
                 scores[batch] = -losses.view(len(batch), -1).cpu()
+            progress(len(batch))
     return scores
 
 

@@ -3,24 +3,28 @@
 Three tables are kept in ``figures/<model>--<corpus>/``: ``05_runs.csv`` (a row a run: its
 settings), ``05_layers.csv`` (the alignment, by layer) and ``05_languages.csv`` (answers and
 language-model loss). The untrained model is a run of no epochs. A run that they have is skipped: a
-sweep that was stopped goes on, and a committed one can be extended.
+sweep that was stopped goes on, and a committed one can be extended. With ``--cluster``, or under a
+Dask client, every worker makes a run of its own (see :mod:`ilo_helpers.keep.fill`).
 """
 
 import argparse
+import dataclasses
+import functools
 import itertools
 import json
 import shutil
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from ..activations import extract_activations
 from ..ilo import ilo_scores
 from ..keep.captions import Caption
-from ..keep.digest import settings_digest, written_whole
+from ..keep.cluster import cluster
+from ..keep.digest import settings_digest
 from ..keep.figures import figures_folder
+from ..keep.fill import fill
 from ..keep.paths import ROOT, data_dir
 from ..neighbors import nearest_neighbors, without_translations
 from ..regions.structure import mean_cosine
@@ -31,9 +35,9 @@ from ..validity.intervals import change_by_layer
 from .evaluation import evaluate, lm_loss
 from .finetuning import fine_tune
 from .objectives import label_words
+from .runs import TABLES, RunStore, read_tables
 from .tasks import draw_items, load_task
 
-TABLES = ("runs", "layers", "languages")
 #: What names a run; every combination of the lists of the command line is one.
 GRID = ("language", "freeze", "learning_rate", "epochs", "seed")
 #: The model as it is, before any training.
@@ -43,10 +47,14 @@ UNTRAINED = {"freeze": "all", "learning_rate": 0.0, "epochs": 0, "seed": 0}
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line asks for and the tables do not have yet."""
     options = _parser().parse_args(arguments)
+    with cluster(options.cluster):
+        _sweep(options)
+
+
+def _sweep(options):
     study = open_study(options.model, options.corpus, options.split, options.sentences)
     task = load_task(options.task)
     folder = figures_folder(study.caption)
-    folder.mkdir(exist_ok=True)
     lm, corpus = study.model, study.text.attrs
     common = {
         "model": lm.name, "revision": lm.attrs["revision"], "dtype": lm.dtype,
@@ -62,14 +70,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         named = (language, freeze, rate, epochs, seed)
         grid.append(dict(zip(GRID, named, strict=True)))
-    for place, values in enumerate(grid, 1):
-        setting = common | values
-        told = " ".join(str(setting[name]) for name in ("task", *GRID))
-        there = settings_digest(setting) in set(read_tables(folder)["runs"].get("run", ()))
-        print(f"[{place}/{len(grid)}] {told}{': in the tables' * there}", flush=True)
-        if not there:
-            _append(folder, measure(study, task, setting))
+    settings = [common | values for values in grid]
+    runs = {" ".join(str(each[name]) for name in ("task", *GRID)): each for each in settings}
+    store = RunStore(folder, {run: settings_digest(setting) for run, setting in runs.items()})
+    for place, run in enumerate(runs, 1):
+        print(f"[{place}/{len(runs)}] {run}{': in the tables' * store.holds(run)}", flush=True)
+    jobs = {run: setting for run, setting in runs.items() if not store.holds(run)}
+    if jobs:
+        _ = study.neighbors  # all runs read them
+    # a worker is sent the fields of the study, and opens what they say from disk
+    make = functools.partial(_tables, dataclasses.replace(study), task)
+    fill([store], jobs, make, "run", "run")
     print(f"tables: {folder}/05_{{{','.join(TABLES)}}}.csv")
+
+
+def _tables(study, task, setting, _progress):
+    return [measure(study, task, setting)]
 
 
 def measure(study: Study, task: pd.DataFrame, setting: dict) -> dict[str, pd.DataFrame]:
@@ -173,26 +189,6 @@ def _by_language(study, model, task, setting):
     return table.merge(loss[["language", "loss"]], on="language")
 
 
-def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """The tables of a sweep.
-
-    Parameters
-    ----------
-    folder : path
-
-    Returns
-    -------
-    dict of pandas.DataFrame
-        ``"runs"``, ``"layers"``, ``"languages"``; empty where there is none yet.
-    """
-    files = {name: folder / f"05_{name}.csv" for name in TABLES}
-    text = {"run": str, "answers": str}  # digits that are no number
-    return {
-        name: pd.read_csv(file, dtype=text) if file.exists() else pd.DataFrame()
-        for name, file in files.items()
-    }
-
-
 def committed(caption: Caption) -> dict[str, pd.DataFrame]:
     """The tables of a sweep where this run writes its figures, or else the committed ones.
 
@@ -240,17 +236,6 @@ def by_language(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return table.drop(columns=["corpus_fingerprint", "test_items"])
 
 
-def _append(folder, new):
-    """Add a run to the tables; to ``runs`` last, so that a run there is whole."""
-    old = read_tables(folder)
-    for name in reversed(TABLES):
-        there = old[name]
-        if len(there):  # left by a call that was killed between two tables
-            there = there[there["run"] != new["runs"]["run"].iloc[0]]
-        with written_whole(folder / f"05_{name}.csv") as part:
-            pd.concat([there, new[name]]).to_csv(part, index=False, float_format="%.6g")
-
-
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m ilo_helpers.training.sweep",
@@ -271,6 +256,7 @@ def _parser():
     add("--learning-rate", nargs="+", type=float, default=[5e-5])
     add("--epochs", nargs="+", type=int, default=[3])
     add("--seed", nargs="+", type=int, default=[0])
+    add("--cluster", help="address of a Dask scheduler, or a number of processes to start here")
     return parser
 
 
