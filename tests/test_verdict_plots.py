@@ -1,4 +1,4 @@
-"""Figures of notebook 9: the board of verdicts and the contact sheet."""
+"""Figures of notebook 11: the board of verdicts and the contact sheet."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Figures of notebook 9: what became of every claim, and all figures on one sheet."""
+"""Figures of notebook 11: what became of every claim, and all figures on one sheet."""
 
 import io
 import textwrap
