@@ -40,7 +40,7 @@ def started(log):
 
 
 def wait_for(condition):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -70,10 +70,15 @@ def log(tmp_path):
 
 @pytest.fixture(scope="module")
 def workers():
-    """Two processes of one thread each."""
+    """Two processes of one thread each, with time to start on a busy machine."""
+    import dask
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as local:
+    patience = {f"distributed.comm.timeouts.{name}": "300s" for name in ("connect", "tcp")}
+    with (
+        dask.config.set(patience),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as local,
+    ):
         yield local
 
 
