@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
-from ._knn import RowError, knn
+from ._search.knn import RowError, knn
 from .arithmetic import default_device
 from .keep.digest import arrays_digest
 from .keep.paths import slug
@@ -25,6 +25,7 @@ def nearest_neighbors(
     metric: str = "cosine",
     device: str | None = None,
     keep: bool = True,
+    memory: int | str | None = None,
 ) -> xr.Dataset:
     """The k nearest sentences of every sentence, in any language, at every layer.
 
@@ -47,6 +48,9 @@ def nearest_neighbors(
     keep : bool
         Keep the lists in ``data/neighbors``, under a hash of the vectors, one layer at a time: a
         killed run goes on where it was, and the same vectors are not searched again.
+    memory : int or str, optional
+        Bytes, or ``"4GB"``, that the search of a layer may take beside its vectors; default half
+        of what is free. The lists do not depend on it.
 
     Returns
     -------
@@ -60,7 +64,8 @@ def nearest_neighbors(
     ------
     ValueError
         For an unknown metric, k of no neighbours or of all, missing dimensions; for a vector
-        that is zero (cosine) or not finite, with layer, language and sentence.
+        that is zero (cosine) or not finite, with layer, language and sentence; for too little
+        memory, with what is needed.
     """
     acts = _check_shape(acts, k, metric)
     device = device or default_device()
@@ -69,7 +74,7 @@ def nearest_neighbors(
     attrs = acts.attrs | {"metric": metric, "k": k, "vectors": vectors}
     coords = {dim: acts[dim].values for dim in acts.dims[:3]} | {"neighbor": range(k)}
     if not keep:
-        layers = [_layer(acts, layer, k, metric, device) for layer in acts.layer.values]
+        layers = [_layer(acts, layer, k, metric, device, memory) for layer in acts.layer.values]
         return _dataset(coords, layers, attrs)
     name = "--".join(slug(attrs[part]) for part in ("model", "corpus") if part in attrs)
     name = f"{name or 'vectors'}--{metric}-{k}"
@@ -80,7 +85,7 @@ def nearest_neighbors(
         check_disk([(store, missing)])
         bar = {"unit": "layer", "file": sys.stdout, "mininterval": 1, "disable": not missing}
         for layer in tqdm(missing, f"neighbours, {metric}", **bar):
-            store.write(layer, **_layer(acts, layer, k, metric, device))
+            store.write(layer, **_layer(acts, layer, k, metric, device, memory))
         found = store.open()
     return found.assign_attrs(attrs)
 
@@ -264,12 +269,12 @@ def _check_shape(acts, k, metric):
     return acts
 
 
-def _layer(acts, layer, k, metric, device):
+def _layer(acts, layer, k, metric, device, memory):
     """Neighbours of one layer: index and distance, (language, sentence, neighbor)."""
     vectors = acts.sel(layer=layer)
     points = vectors.values.reshape(-1, vectors.sizes["hidden"])
     try:
-        index, distance = knn(points, k, metric, device)
+        index, distance = knn(points, k, metric, device, memory=memory)
     except RowError as error:
         language, sentence = divmod(error.row, vectors.sizes["sentence"])
         raise ValueError(
