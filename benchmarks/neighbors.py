@@ -1,44 +1,51 @@
 """Seconds and memory of exact neighbours, and of a grid of k and tau.
 
-    python benchmarks/neighbors.py [--rows N]
+    python benchmarks/neighbors.py [--rows N ...] [--memory 4GB] [--limit SECONDS]
 
 Ours, faiss and scikit-learn on the same vectors, each in a process of its own, one after another.
+``--rows 31372 205820``: FLORES devtest in 31 languages, and SIB-200 in 205.
 """
 
 import argparse
 import multiprocessing
-import resource
+import queue as queues
+import threading
 import time
 
 import numpy as np
+import psutil
 
 HIDDEN, K = 640, 10
+#: Rows of the sample on which every list is checked by float64 brute force.
+CHECKED = 200
 
 
 def vectors(rows):
     """Crowded vectors with languages and meanings in them, float32 (rows, 640)."""
     rng = np.random.default_rng(0)
-    languages = 31
-    meaning = rng.normal(size=(-(-rows // languages), HIDDEN))
-    offset = rng.normal(size=(languages, 1, HIDDEN))
-    points = 20 + (meaning + offset).reshape(-1, HIDDEN)[:rows]
-    return (points + 0.7 * rng.normal(size=points.shape)).astype(np.float32)
+    languages = 31 if rows < 100_000 else 205
+    meaning = rng.normal(size=(-(-rows // languages), HIDDEN)).astype(np.float32)
+    offset = 20 + rng.normal(size=(languages, 1, HIDDEN)).astype(np.float32)
+    points = (meaning + offset).reshape(-1, HIDDEN)[:rows]
+    for part in np.array_split(points, 100):
+        part += 0.7 * rng.normal(size=part.shape)
+    return points
 
 
-def ours(points):
-    from ilo_helpers._knn import knn
+def ours(points, memory):
+    from ilo_helpers._search.knn import knn
 
-    return knn(points, K)[0]
+    return knn(points, K, memory=memory)[0]
 
 
-def faiss(points):
+def faiss(points, _memory):
     import faiss
 
     unit = points / np.linalg.norm(points, axis=1, keepdims=True)
     return faiss.knn(unit, unit, K + 1, metric=faiss.METRIC_INNER_PRODUCT)[1][:, 1:]
 
 
-def sklearn(points):
+def sklearn(points, _memory):
     from sklearn.neighbors import NearestNeighbors
 
     return (
@@ -48,38 +55,107 @@ def sklearn(points):
     )
 
 
-def _timed(function, rows, queue):
+def brute_force(points, rows):
+    """Neighbours of some rows by the differences of all pairs in float64, ties by index."""
+    unit = points.astype(np.float64)
+    unit /= np.sqrt(np.square(unit).sum(1, keepdims=True))
+    found = []
+    for row in rows:
+        squared = sum(
+            np.square(unit[:, part] - unit[row, part]).sum(1)
+            for part in np.array_split(np.arange(HIDDEN), 10)
+        )
+        squared[row] = np.inf
+        found.append(np.argsort(squared, kind="stable")[:K])
+    return np.array(found)
+
+
+def product_alone(points):
+    """Seconds of half the products of all pairs, nothing else: what symmetry leaves to do."""
+    from ilo_helpers._search.products import fast_product, fastest
+
+    side, name = 2048, fastest()
+    blocks = [points[i : i + side] for i in range(0, len(points) - side + 1, side)]
+    out, count = np.empty((side, side), np.float32), min(len(blocks) ** 2 // 2, 150)
+    with fast_product() as product:
+        product(blocks[0], blocks[1], out)
+        start = time.perf_counter()
+        for i in range(count):
+            product(blocks[i % len(blocks)], blocks[(7 * i + 1) % len(blocks)], out)
+        seconds = time.perf_counter() - start
+    return seconds / count * (len(points) / side) ** 2 / 2, name
+
+
+class _Watch(threading.Thread):
+    """Looks at the memory of this process a hundred times a second, and keeps the most."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.resident, self.done = psutil.Process().memory_info, threading.Event()
+        self.before = self.most = self.resident().rss
+
+    def run(self):
+        while not self.done.wait(0.01):
+            self.most = max(self.most, self.resident().rss)
+
+
+def _timed(function, rows, memory, queue):
     points = vectors(rows)
-    function(points[:2000])  # libraries loaded, threads started
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    function(points[:2500], "1GB")  # libraries loaded, loops compiled, threads started
+    watch = _Watch()
+    watch.start()
     start = time.perf_counter()
-    index = function(points)
+    index = function(points, memory)
     seconds = time.perf_counter() - start
-    extra = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    queue.put((seconds, extra / 2**20, index))
+    watch.done.set()
+    watch.join()
+    alone = product_alone(points) if function is ours else None
+    queue.put((seconds, (watch.most - watch.before) / 2**30, index, alone))
 
 
-def neighbors(rows, repeats=3):
-    """Print the best of some runs of each, in turn, and the rows that differ from ours."""
+def _run(function, rows, memory, limit):
+    """What :func:`_timed` finds, in a process of its own; None if that takes too long."""
     context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=_timed, args=(function, rows, memory, queue))
+    process.start()
+    try:
+        return queue.get(timeout=limit)
+    except queues.Empty:
+        process.kill()
+        return None
+    finally:
+        process.join()
+
+
+def neighbors(rows, memory, limit, repeats):
+    """Print the best of some runs of each, in turn, and the rows that are not float64's."""
     results = {}
     for _ in range(repeats):
         for function in (ours, faiss, sklearn):
-            queue = context.Queue()
-            process = context.Process(target=_timed, args=(function, rows, queue))
-            process.start()
-            result = queue.get()
-            process.join()
-            best = results.get(function.__name__)
-            if best is None or result[0] < best[0]:
-                results[function.__name__] = result
+            name = function.__name__
+            if name in results and results[name] is None:
+                continue
+            result = _run(function, rows, memory, limit)
+            if name not in results or (result and result[0] < results[name][0]):
+                results[name] = result
+    checked = np.sort(np.random.default_rng(1).permutation(rows)[:CHECKED])
+    expected = brute_force(vectors(rows), checked)
     print(f"\n{rows} × {HIDDEN} float32, k = {K}, cosine, best of {repeats}\n")
-    print("| | seconds | ratio to faiss | extra memory, GiB | rows unlike ours |")
-    print("|---|---|---|---|---|")
-    for name, (seconds, memory, index) in results.items():
-        wrong = (index != results["ours"][2]).any(1).mean()
-        ratio = seconds / results["faiss"][0]
-        print(f"| {name} | {seconds:.1f} | {ratio:.2f} | {memory:.2f} | {wrong:.2%} |")
+    print(f"| | seconds | ratio to faiss | extra memory, GiB | unlike float64, of {len(checked)} "
+          "rows | unlike ours, of all |")  # fmt: skip
+    print("|---|---|---|---|---|---|")
+    for name, result in results.items():
+        if result is None:
+            print(f"| {name} | more than {limit:.0f} | | | | |")
+            continue
+        seconds, extra, index, _ = result
+        ratio = f"{seconds / results['faiss'][0]:.2f}" if results["faiss"] else ""
+        wrong = (index[checked] != expected).any(1).mean()
+        unlike = (index != results["ours"][2]).any(1).mean()
+        print(f"| {name} | {seconds:.1f} | {ratio} | {extra:.2f} | {wrong:.2%} | {unlike:.2%} |")
+    seconds, (alone, product) = results["ours"][0], results["ours"][3]
+    print(f"\nHalf of the products alone ({product}): {alone:.2f} s, {alone / seconds:.0%} of ours")
 
 
 def grid(rows, layers=19, languages=31):
@@ -100,12 +176,17 @@ def grid(rows, layers=19, languages=31):
 
 
 def main():
-    """Neighbours, then the grid of k and tau."""
+    """Neighbours of each size, then the grid of k and tau."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=31372, help="points (default: FLORES devtest)")
-    rows = parser.parse_args().rows
-    neighbors(rows)
-    grid(rows)
+    add = parser.add_argument
+    add("--rows", type=int, nargs="+", default=[31372], help="points (default: FLORES devtest)")
+    add("--memory", help="what our search may take, such as 4GB (default: half of what is free)")
+    add("--limit", type=float, default=1800, help="seconds after which one is given up")
+    add("--repeats", type=int, default=3, help="runs of each, in turn")
+    options = parser.parse_args()
+    for rows in options.rows:
+        neighbors(rows, options.memory, options.limit, options.repeats)
+    grid(options.rows[0])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ._knn import RowError, knn
+from ._search.knn import RowError, knn
 from .arithmetic import default_device
 from .keep.digest import arrays_digest
 from .keep.fill import fill
@@ -25,6 +25,7 @@ def nearest_neighbors(
     metric: str = "cosine",
     device: str | None = None,
     keep: bool = True,
+    memory: int | str | None = None,
 ) -> xr.Dataset:
     """The k nearest sentences of every sentence, in any language, at every layer.
 
@@ -48,6 +49,9 @@ def nearest_neighbors(
         Keep the lists in ``data/neighbors``, under a hash of the vectors, one layer at a time,
         searched here or by the workers of a Dask client: a killed run goes on where it was, and
         the same vectors are not searched again.
+    memory : int or str, optional
+        Bytes, or ``"4GB"``, that the search of a layer may take beside its vectors; default half
+        of what is free. The lists do not depend on it.
 
     Returns
     -------
@@ -61,7 +65,8 @@ def nearest_neighbors(
     ------
     ValueError
         For an unknown metric, k of no neighbours or of all, missing dimensions; for a vector
-        that is zero (cosine) or not finite, with layer, language and sentence.
+        that is zero (cosine) or not finite, with layer, language and sentence; for too little
+        memory, with what is needed.
     """
     acts = _check_shape(acts, k, metric)
     device = device or default_device()
@@ -70,7 +75,7 @@ def nearest_neighbors(
     attrs = acts.attrs | {"metric": metric, "k": k, "vectors": vectors}
     coords = {dim: acts[dim].values for dim in acts.dims[:3]} | {"neighbor": range(k)}
     if not keep:
-        layers = [_layer(acts, layer, k, metric, device) for layer in acts.layer.values]
+        layers = [_layer(acts, layer, k, metric, device, memory) for layer in acts.layer.values]
         return _dataset(coords, layers, attrs)
     name = "--".join(slug(attrs[part]) for part in ("model", "corpus") if part in attrs)
     name = f"{name or 'vectors'}--{metric}-{k}"
@@ -80,7 +85,7 @@ def nearest_neighbors(
     check_disk([(store, missing)])
     places = {layer: place for place, layer in enumerate(store.parts)}
     jobs = {layer: acts.isel(layer=slice(places[layer], places[layer] + 1)) for layer in missing}
-    make = functools.partial(_lists, k, metric, device)
+    make = functools.partial(_lists, k, metric, device, memory)
     fill([store], jobs, make, f"neighbours, {metric}, layer", "layer")
     return store.open().assign_attrs(attrs)
 
@@ -264,17 +269,17 @@ def _check_shape(acts, k, metric):
     return acts
 
 
-def _lists(k, metric, device, acts, _progress):
+def _lists(k, metric, device, memory, acts, _progress):
     """What the store gets of one layer."""
-    return [_layer(acts, acts.layer.item(), k, metric, device)]
+    return [_layer(acts, acts.layer.item(), k, metric, device, memory)]
 
 
-def _layer(acts, layer, k, metric, device):
+def _layer(acts, layer, k, metric, device, memory):
     """Neighbours of one layer: index and distance, (language, sentence, neighbor)."""
     vectors = acts.sel(layer=layer)
     points = vectors.values.reshape(-1, vectors.sizes["hidden"])
     try:
-        index, distance = knn(points, k, metric, device)
+        index, distance = knn(points, k, metric, device, memory=memory)
     except RowError as error:
         language, sentence = divmod(error.row, vectors.sizes["sentence"])
         raise ValueError(

@@ -4,7 +4,7 @@ import pytest
 import xarray as xr
 
 from ilo_helpers import load_model
-from ilo_helpers._knn import knn
+from ilo_helpers._search.knn import knn
 from ilo_helpers.vocabulary.compare import (
     canonical_correlations,
     permuted_within,

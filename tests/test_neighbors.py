@@ -3,8 +3,8 @@ import pytest
 from conftest import LANGUAGES, world
 from scipy.spatial.distance import cdist
 
-from ilo_helpers import _knn, extract_activations, load_corpus, nearest_neighbors, neighbors
-from ilo_helpers._knn import RowError, knn
+from ilo_helpers import extract_activations, load_corpus, nearest_neighbors, neighbors
+from ilo_helpers._search.knn import RowError, knn
 from ilo_helpers.neighbors import neighbors_within
 
 
@@ -78,15 +78,6 @@ def test_many_copies_of_one_point():
                                   [0, 1, 2, 3]]  # fmt: skip
     assert (index[5:300] == [0, 1, 2, 3]).all()
     np.testing.assert_array_equal(index[300:], brute_force(points, 4, "cosine")[0][300:])
-
-
-def test_blocks_do_not_matter(monkeypatch):
-    points = np.random.default_rng(0).normal(size=(700, 16)).astype(np.float32)
-    whole = knn(points, 5)
-    monkeypatch.setattr(_knn, "BLOCK_BYTES", 50_000)
-    part = knn(points, 5)
-    np.testing.assert_array_equal(whole[0], part[0])
-    np.testing.assert_array_equal(whole[1], part[1])
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])

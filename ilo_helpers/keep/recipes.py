@@ -19,7 +19,14 @@ RECIPES = {
 #: The code behind each step, files of the package.
 CODE = {
     "activations": ["arithmetic.py", "models.py", "pooling.py", "activations.py"],
-    "neighbors": ["arithmetic.py", "_knn.py", "neighbors.py"],
+    "neighbors": [
+        "arithmetic.py",
+        "_search/memory.py",
+        "_search/products.py",
+        "_search/kernels.py",
+        "_search/knn.py",
+        "neighbors.py",
+    ],
     "finetuned": ["arithmetic.py", "training/objectives.py", "training/finetuning.py"],
     "answers": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],
     "losses": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],

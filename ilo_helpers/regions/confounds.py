@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from .._knn import MARGIN
+from .._search.knn import MARGIN
 from ..ilo import ilo_scores
 from ..neighbors import _check_shape, _dataset, in_order, nearest_neighbors
 from .length import ordered_counts, shuffled_counts, without_length

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from scipy.linalg import orth
 
-from .._knn import knn
+from .._search.knn import knn
 
 
 def vocabulary_overlap(categories: dict[str, pd.DataFrame]) -> pd.DataFrame:

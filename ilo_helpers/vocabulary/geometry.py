@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from .._knn import knn
+from .._search.knn import knn
 
 #: The scripts the paper shows.
 PAPER_SCRIPTS = (
