@@ -37,6 +37,8 @@ training.sweep training.comparison validity.weights
 validity.verdicts validity.claims validity.token_claims
 vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon
 vocabulary.contrastive
+interventions.hooks interventions.prompts interventions.batches interventions.answers
+interventions.patching interventions.lens interventions.subspace interventions.ablation
 plots.style plots.corpus plots.schematics plots.grids plots.languages plots.layers plots.regions
 plots.maps plots.explorer plots.lessons plots.certainty plots.rivals plots.tokens plots.training
 plots.verdicts explorer.bundle

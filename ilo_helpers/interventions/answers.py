@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from ..models import LanguageModel
-from .hooks import inference, next_token_logits, run
-from .prompts import Prompt, encode_prompts, prompt_batches
+from .batches import Prompt, encode_prompts, prompt_batches
+from .hooks import inference, next_token_logits
 
 if TYPE_CHECKING:
     import torch
@@ -123,7 +123,7 @@ def answer_scores(
     told = {}
     with inference(lm):
         for batch in prompt_batches(lm, network, rows):
-            last = run(network, batch.inputs(), {}).last_hidden_state
+            last = network.base_model(**batch.inputs()).last_hidden_state
             starts = batch.last.new_tensor([len(asked[row].query) - 1 for row in batch.rows])
             names = [[answers[row], answers[row][:1], *rivals[pair[row]]] for row in batch.rows]
             chances, exact = name_chances(network, last, starts, names)

@@ -211,52 +211,39 @@ def inference(lm: LanguageModel) -> Iterator[None]:
         yield
 
 
-def run(
-    network: Any, batch: Mapping[str, Any], changes: Mapping[int, Change], start: int = 0
-) -> Any:
-    """The body's output for a batch, with hidden states read or replaced; without the head.
+def layer_states(
+    network: Any, inputs: Mapping[str, Any], first: int = 0, state: "torch.Tensor | None" = None
+) -> "list[torch.Tensor]":
+    """Run a network's body, and keep the states of a layer and of all above it.
 
     Parameters
     ----------
     network : torch.nn.Module
-    batch : dict
+        With its head or without, which is not run.
+    inputs : dict
         What the body takes: ``input_ids``, ``attention_mask``, …
-    changes, start
-        As for :func:`hooked`.
+    first : int
+        The first layer kept.
+    state : torch.Tensor, optional
+        Put in place of the whole state there; what the blocks before it do is then left out.
 
     Returns
     -------
-    transformers.utils.ModelOutput
+    list of torch.Tensor
+        (text, token, hidden), of layers ``first`` to L.
     """
-    with hooked(network, changes, start):
-        return network.base_model(**batch)
-
-
-def all_layers(lm: LanguageModel, network: Any, batch: Any) -> "torch.Tensor":
-    """States of a batch's own tokens at every layer.
-
-    Parameters
-    ----------
-    lm, network
-        Of :func:`load_decoder`.
-    batch : ilo_helpers.interventions.prompts.Batch
-
-    Returns
-    -------
-    torch.Tensor
-        (text, layer, token, hidden), of the network's dtype.
-    """
-    import torch
-
+    layers = network.config.get_text_config().num_hidden_layers
     kept: dict[int, torch.Tensor] = {}
-    run(network, batch.inputs(), {layer: _keeper(kept, layer) for layer in range(lm.layers + 1)})
-    return torch.stack([kept[layer] for layer in range(lm.layers + 1)], dim=1)
 
+    def keeper(layer, put=None):
+        def keep(seen):
+            kept[layer] = seen if put is None else put
+            return put
 
-def _keeper(kept, layer):
-    """A change that changes nothing, and keeps what it saw."""
+        return keep
 
-    def keep(state):
-        kept[layer] = state
-
-    return keep
+    changes = {layer: keeper(layer) for layer in range(first + 1, layers + 1)}
+    changes |= {first: keeper(first, state)}
+    with hooked(network, changes, 0 if state is None else first):
+        network.base_model(**inputs)
+    return [kept[layer] for layer in range(first, layers + 1)]

@@ -15,8 +15,8 @@ import xarray as xr
 from ..models import LanguageModel, find_blocks
 from ..vocabulary.tokens import find_pieces
 from .answers import answer_tokens
-from .hooks import all_layers, inference, next_token_logits
-from .prompts import Prompt, prompt_batches
+from .batches import Prompt, prompt_batches
+from .hooks import inference, layer_states, next_token_logits
 
 if TYPE_CHECKING:
     import torch
@@ -217,7 +217,7 @@ def fit_translators(
     lm, network
         Of :func:`ilo_helpers.interventions.hooks.load_decoder`.
     texts : list of Prompt
-        Of :func:`ilo_helpers.interventions.prompts.encode_texts`; not those that are then decoded.
+        Of :func:`ilo_helpers.interventions.batches.encode_texts`; not those that are then decoded.
         The first token, whose state is often of another size, is left out.
 
     Returns
@@ -240,10 +240,10 @@ def fit_translators(
     cross = torch.zeros(lm.layers, wide, lm.hidden, dtype=torch.float64)
     for batch in prompt_batches(lm, network, texts):
         with inference(lm):
-            own = all_layers(lm, network, batch)
-            read = batch.inputs()["attention_mask"].bool()
+            inputs = batch.inputs()
+            read = inputs["attention_mask"].bool()
             read[:, 0] = False
-            states = own.transpose(0, 1)[:, read].float()
+            states = torch.stack([each[read] for each in layer_states(network, inputs)]).float()
             ones = states.new_ones(*states.shape[:2], 1)
             known = torch.cat([states, ones], -1)
             for layer in range(lm.layers):

@@ -15,14 +15,9 @@ import xarray as xr
 
 from ..models import LanguageModel
 from .answers import answer_tokens, continued, name_chances
-from .hooks import all_layers, check_layer, inference, run
-from .prompts import (
-    Prompt,
-    askable,
-    encode_prompts,
-    prompt_batches,
-    translation_prompts,
-)
+from .batches import Prompt, encode_prompts, prompt_batches
+from .hooks import check_layer, inference, layer_states
+from .prompts import askable, translation_prompts
 
 if TYPE_CHECKING:
     import torch
@@ -66,8 +61,8 @@ def token_states(
     with inference(lm):
         for batch in prompt_batches(lm, network, prompts):
             place = batch.word if at == "word" else batch.last
-            whole = all_layers(lm, network, batch)
-            states[batch.rows] = whole[range(len(place)), :, place].float().cpu()
+            for layer, state in enumerate(layer_states(network, batch.inputs())):
+                states[batch.rows, layer] = state[range(len(place)), place].float().cpu()
     return states
 
 
@@ -269,18 +264,17 @@ def _patched(lm, network, rows, states, names, at, layers):
     with inference(lm):
         for batch in prompt_batches(lm, network, asked):
             start, of = starts[batch.rows], [names[row] for row in batch.rows]
-            own = all_layers(lm, network, batch)
-            given = torch.tensor(states[batch.rows]).to(own)
+            own = layer_states(network, batch.inputs())
+            given = torch.tensor(states[batch.rows]).to(own[0])
             put = range(len(of)), batch.word if at == "word" else start
 
             def told(last, start=start, of=of):
                 return name_chances(network, last, start, of)[0].reshape(len(of), -1)
 
-            chances[0, batch.rows] = told(own[:, -1])
+            chances[0, batch.rows] = told(own[-1])
             for number, layer in enumerate(layers, 1):
-                state = own[:, layer].clone()
+                state = own[layer].clone()
                 state[put] = given[:, layer]
-                change = {layer: lambda _, state=state: state}
-                last = run(network, batch.inputs(), change, layer).last_hidden_state
+                last = layer_states(network, batch.inputs(), layer, state)[-1]
                 chances[number, batch.rows] = told(last)
     return chances
