@@ -173,13 +173,31 @@ def test_at_the_prompt_s_end_the_last_layer_brings_the_donor_s_language_too(hand
     lm, network = hand
     receiver, donor = ("eng_Latn", "deu_Latn"), ("deu_Latn", "fra_Latn")
     cells = patching.pair_concepts(lm, LEXICON, receiver, donor, ITEMS[1:])
-    states = patching.concept_states(lm, network, LEXICON, [donor], ITEMS[1:], ITEMS[:1], "last")
+    states = patching.concept_states(
+        lm, network, LEXICON, [donor], ITEMS[1:], ITEMS[:1], "prompt's end"
+    )
     given = states[0].sel(item=cells["donor"].tolist()).values
     asked = prompts.translation_prompts(LEXICON, *receiver, cells["item"].tolist(), ITEMS[:1])
-    told = patching.patch(lm, network, asked, given, cells[list(patching.CELLS)], "last")
+    told = patching.patch(lm, network, asked, given, cells[list(patching.CELLS)], "prompt's end")
     after = told.groupby(["cell", "layer"])["probability"].mean().unstack()
     assert np.allclose(after.loc["receiver's concept, receiver's language"], [1, 1, 0])
     assert np.allclose(after.loc["donor's concept, donor's language"], [0, 0, 1])
+
+
+def test_all_tokens_of_a_word_are_patched_or_its_last_or_the_prompt_s(tiny, asked):
+    lm, network = hooks.load_decoder(tiny("llama"))
+    coded = batches.encode_prompts(lm, asked)
+    (batch,) = batches.prompt_batches(lm, network, coded)
+    start = torch.tensor([len(coded[row].query) - 1 for row in batch.rows])
+    state = torch.zeros(4, int(start.max()) + 1, 1)
+    for at in patching.PLACES:
+        put = patching._put(state, batch, start, at)[..., 0]
+        for row, mask, end in zip(batch.rows, put, start, strict=True):
+            prompt, places = coded[row], mask.nonzero()[:, 0].tolist()
+            word = range(prompt.begin, prompt.word + 1)
+            expected = {"word": word, "word's end": word[-1:], "prompt's end": [end]}[at]
+            assert places == list(expected)
+    assert any(prompt.begin < prompt.word for prompt in coded)
 
 
 def test_a_mean_over_languages_keeps_the_concept(hand):
@@ -248,7 +266,10 @@ def test_a_run_from_a_layer_on_is_the_whole_run(tiny, kind, first):
 def test_a_shared_prefix_changes_no_number(tiny, kind, asked):
     lm, network = hooks.load_decoder(tiny(kind))
     coded = batches.encode_prompts(lm, asked)
-    joined = [batches.Prompt((), p.prefix + p.query, len(p.prefix) + p.word) for p in coded]
+    joined = [
+        batches.Prompt((), p.prefix + p.query, len(p.prefix) + p.begin, len(p.prefix) + p.word)
+        for p in coded
+    ]
     assert len({p.prefix for p in coded}) == 1 and len({len(p.query) for p in coded}) > 1
     for at in patching.PLACES:
         states = patching.token_states(lm, network, coded, at)
@@ -256,7 +277,8 @@ def test_a_shared_prefix_changes_no_number(tiny, kind, asked):
         assert np.allclose(states, patching.token_states(lm, network, joined, at), atol=2e-4)
     for prompt, word in zip(coded, asked["word"], strict=True):
         upto = lm.tokenizer.decode(prompt.query[: prompt.word + 1])
-        assert upto.endswith(word) and prompt.prefix[0] == lm.tokenizer.bos_token_id
+        assert upto.endswith(word) and lm.tokenizer.decode(prompt.query[: prompt.begin])[-1] == '"'
+        assert prompt.prefix[0] == lm.tokenizer.bos_token_id
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
@@ -264,13 +286,14 @@ def test_a_patch_is_what_the_network_says_with_that_state(tiny, kind, asked):
     lm, network = hooks.load_decoder(tiny(kind))
     coded = batches.encode_prompts(lm, asked)
     states = patching.token_states(lm, network, coded)
+    at = "word's end"
     names = [ids for ids in answers.answer_tokens(lm.tokenizer, asked["answer"].tolist())]
     cells = pd.DataFrame({"own": names, "next": names[1:] + names[:1]})
-    told = patching.patch(lm, network, asked, states, cells)
+    told = patching.patch(lm, network, asked, states, cells, at)
     assert np.allclose(told["probability"], told["before"], atol=1e-6)  # its own: nothing
     given = np.roll(states, 1, axis=0)
     for whole in (False, True):
-        told = patching.patch(lm, network, asked, given, cells, whole=whole, layers=[1])
+        told = patching.patch(lm, network, asked, given, cells, at, whole, [1])
         for row, prompt in enumerate(coded):
             ids = torch.tensor([prompt.prefix + prompt.query + names[row][:-1]])
             place = len(prompt.prefix) + prompt.word
@@ -390,6 +413,8 @@ def test_bad_prompts_are_errors():
     ask = prompts.translation_prompts
     with pytest.raises(ValueError, match="no names in 'ita_Latn'; the lexicon has eng_Latn, deu"):
         ask(LEXICON, "ita_Latn", "deu_Latn", ITEMS[1:], ITEMS[:1])
+    shown = ask(LEXICON, "eng_Latn", "deu_Latn", ITEMS[4:], ITEMS[:4], 2)["prefix"][0]
+    assert shown.count("\n") == 2 and "apple" in shown and "bread" in shown
     with pytest.raises(ValueError, match="deu_Latn into itself is no translation"):
         ask(LEXICON, "deu_Latn", "deu_Latn", ITEMS[1:], ITEMS[:1])
     with pytest.raises(ValueError, match="territory/A is both shown and asked about"):
@@ -454,7 +479,7 @@ def test_bad_patches_are_errors(hand, asked):
         patching.patch(lm, network, asked, states, cells[:3])
     with pytest.raises(ValueError, match="layer 3: the model has layers 0"):
         patching.patch(lm, network, asked, states, cells, layers=[3])
-    with pytest.raises(ValueError, match="at = 'end': choose 'word' or 'last'"):
+    with pytest.raises(ValueError, match="at = 'end': choose 'word', "):
         patching.patch(lm, network, asked, states, cells, "end")
     with pytest.raises(ValueError, match="at = 'end': choose"):
         patching.token_states(lm, network, [], "end")

@@ -124,7 +124,7 @@ def answer_scores(
     with inference(lm):
         for batch in prompt_batches(lm, network, rows):
             last = network.base_model(**batch.inputs()).last_hidden_state
-            starts = batch.last.new_tensor([len(asked[row].query) - 1 for row in batch.rows])
+            starts = batch.word.new_tensor([len(asked[row].query) - 1 for row in batch.rows])
             names = [[answers[row], answers[row][:1], *rivals[pair[row]]] for row in batch.rows]
             chances, exact = name_chances(network, last, starts, names)
             ends = np.cumsum([0, *map(len, names)])

@@ -28,12 +28,13 @@ class Prompt:
         What many prompts begin with: computed once. May be empty.
     query : tuple of int
         The rest, at least one token.
-    word : int
-        Place in the query of the last token of the word that is asked about.
+    begin, word : int
+        Places in the query of the first and the last token of the word that is asked about.
     """
 
     prefix: tuple[int, ...]
     query: tuple[int, ...]
+    begin: int
     word: int
 
 
@@ -61,9 +62,10 @@ def encode_prompts(lm: LanguageModel, prompts: pd.DataFrame) -> list[Prompt]:
     )  # fmt: skip
     found = []
     for prefix, query, word, ids, spans in rows:
-        end = query.index(f'"{word}"') + len(word)  # the place of its last character
-        place = next(i for i, (start, stop) in enumerate(spans) if start <= end < stop)
-        found.append(Prompt(prefixes[prefix], tuple(ids), place))
+        first = query.index(f'"{word}"') + 1  # the place of its first character
+        last = first + len(word) - 1
+        places = [i for i, (start, stop) in enumerate(spans) if start <= last and stop > first]
+        found.append(Prompt(prefixes[prefix], tuple(ids), places[0], places[-1]))
     return found
 
 
@@ -84,7 +86,7 @@ def encode_texts(lm: LanguageModel, texts: Sequence[str], share: float = 1) -> l
     """
     whole = [_opening(lm, text) for text in texts]
     cut = [ids[: max(1, round(share * len(ids)))] for ids in whole]
-    return [Prompt((), ids, len(ids) - 1) for ids in cut]
+    return [Prompt((), ids, len(ids) - 1, len(ids) - 1) for ids in cut]
 
 
 def _opening(lm, text):
@@ -102,14 +104,14 @@ class Batch:
     ----------
     rows : numpy.ndarray
         int (prompt,): places in the list of prompts.
-    last, word : torch.Tensor
-        int64 (prompt,): places, among the tokens of the query, of its last token and of the word.
+    begin, word : torch.Tensor
+        int64 (prompt,): places in the query of the word's first and last token.
     inputs : callable
         What the body takes, made anew at each call, since a run lengthens its cache.
     """
 
     rows: np.ndarray
-    last: "torch.Tensor"
+    begin: "torch.Tensor"
     word: "torch.Tensor"
     inputs: Callable[[], dict[str, Any]]
 
@@ -153,13 +155,13 @@ def prompt_batches(
     for prefix, members in groups.items():
         members = sorted(members, key=lambda row: len(prompts[row].query))
         cache = _cache(network, prefix)
-        for begin in range(0, len(members), size):
-            rows = members[begin : begin + size]
+        for first in range(0, len(members), size):
+            rows = members[first : first + size]
             queries = [prompts[row].query for row in rows]
-            last = torch.tensor([len(query) - 1 for query in queries], device=network.device)
-            word = torch.tensor([prompts[row].word for row in rows], device=network.device)
+            places = [(prompts[row].begin, prompts[row].word) for row in rows]
+            begin, word = torch.tensor(places, device=network.device).T
             inputs = functools.partial(_inputs, lm, network, prefix, queries, cache)
-            yield Batch(np.array(rows), last, word, inputs)
+            yield Batch(np.array(rows), begin, word, inputs)
 
 
 def _cache(network, prefix):

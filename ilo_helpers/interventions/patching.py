@@ -29,8 +29,9 @@ CELLS = {
     "receiver's concept, receiver's language": ("receiver", "receiver"),
     "receiver's concept, donor's language": ("receiver", "donor"),
 }
-#: Places whose states can be patched.
-PLACES = ("word", "last")
+#: What is patched: all tokens of the word, so that none still tells the receiver's concept; its
+#: last token alone; or the last token of the prompt.
+PLACES = ("word", "word's end", "prompt's end")
 
 
 def token_states(
@@ -44,7 +45,7 @@ def token_states(
         Of :func:`ilo_helpers.interventions.hooks.load_decoder`.
     prompts : list of Prompt
     at : str
-        ``"word"``: the last token of the word that is asked about; ``"last"``: that of the prompt.
+        One of :data:`PLACES`; of a word its last token is read, which has seen the whole.
 
     Returns
     -------
@@ -60,7 +61,8 @@ def token_states(
     states = np.empty((len(prompts), lm.layers + 1, lm.hidden), np.float32)
     with inference(lm):
         for batch in prompt_batches(lm, network, prompts):
-            place = batch.word if at == "word" else batch.last
+            ends = [len(prompts[row].query) - 1 for row in batch.rows]
+            place = batch.word if at != PLACES[2] else batch.word.new_tensor(ends)
             for layer, state in enumerate(layer_states(network, batch.inputs())):
                 states[batch.rows, layer] = state[range(len(place)), place].float().cpu()
     return states
@@ -68,7 +70,7 @@ def token_states(
 
 def _check_place(at):
     if at not in PLACES:
-        raise ValueError(f"at = {at!r}: choose 'word' or 'last'")
+        raise ValueError(f"at = {at!r}: choose {', '.join(map(repr, PLACES))}")
 
 
 def concept_states(
@@ -266,15 +268,26 @@ def _patched(lm, network, rows, states, names, at, layers):
             start, of = starts[batch.rows], [names[row] for row in batch.rows]
             own = layer_states(network, batch.inputs())
             given = torch.tensor(states[batch.rows]).to(own[0])
-            put = range(len(of)), batch.word if at == "word" else start
+            put = _put(own[0], batch, start, at)
 
             def told(last, start=start, of=of):
                 return name_chances(network, last, start, of)[0].reshape(len(of), -1)
 
             chances[0, batch.rows] = told(own[-1])
             for number, layer in enumerate(layers, 1):
-                state = own[layer].clone()
-                state[put] = given[:, layer]
+                state = torch.where(put, given[:, layer, None], own[layer])
                 last = layer_states(network, batch.inputs(), layer, state)[-1]
                 chances[number, batch.rows] = told(last)
     return chances
+
+
+def _put(state, batch, start, at):
+    """Which tokens are patched, bool (prompt, token, 1)."""
+    import torch
+
+    first, last = {
+        "word": (batch.begin, batch.word), "word's end": (batch.word, batch.word),
+        "prompt's end": (start, start),
+    }[at]  # fmt: skip
+    place = torch.arange(state.shape[1], device=state.device)
+    return ((place >= first[:, None]) & (place <= last[:, None]))[..., None]

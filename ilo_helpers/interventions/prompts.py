@@ -78,8 +78,9 @@ def askable(lexicon: pd.DataFrame, source: str, target: str, items: Sequence[str
 
 
 def translation_prompts(
-    lexicon: pd.DataFrame, source: str, target: str, items: Sequence[str], shots: Sequence[str]
-) -> pd.DataFrame:
+    lexicon: pd.DataFrame, source: str, target: str, items: Sequence[str], shots: Sequence[str],
+    count: int = 5,
+) -> pd.DataFrame:  # fmt: skip
     """Prompts that show some translations and ask for another, a row an item.
 
     Each line is ``Deutsch: "Japan" - français: "Japon"``, each language called by its own name;
@@ -93,7 +94,9 @@ def translation_prompts(
     items : list of str
         Asked about.
     shots : list of str
-        Shown; not asked about.
+        Items to show; not asked about.
+    count : int
+        How many are shown: the first of ``shots`` that can be asked about in these languages.
 
     Returns
     -------
@@ -111,7 +114,7 @@ def translation_prompts(
     own = language_table([source, target])["own_name"]
     lines = {item: f'{own[source]}: "{lexicon.loc[item, source]}" - {own[target]}: "'
              for item in [*shots, *asked]}  # fmt: skip
-    prefix = "".join(f'{lines[item]}{lexicon.loc[item, target]}"\n' for item in shots)
+    prefix = "".join(f'{lines[item]}{lexicon.loc[item, target]}"\n' for item in shots[:count])
     names = lexicon.loc[asked]
     return pd.DataFrame({
         "item": asked, "source": source, "target": target, "prefix": prefix,
