@@ -38,10 +38,11 @@ validity.verdicts validity.claims validity.token_claims
 vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon
 vocabulary.contrastive
 interventions.hooks interventions.prompts interventions.batches interventions.answers
-interventions.patching interventions.lens interventions.subspace interventions.ablation
+interventions.patching interventions.arms interventions.lens interventions.subspace
+interventions.ablation
 plots.style plots.corpus plots.schematics plots.grids plots.languages plots.layers plots.regions
 plots.maps plots.explorer plots.lessons plots.certainty plots.rivals plots.tokens plots.training
-plots.verdicts explorer.bundle
+plots.verdicts plots.interventions explorer.bundle
 explorer.setting explorer.state explorer.reading explorer.moving explorer.scatter explorer.charts
 explorer.toy explorer.views explorer.page reproduce
 """.split()
