@@ -204,7 +204,7 @@ def test_ilo_of_a_made_world_comes_back_when_the_means_are_removed():
         right[arm] = alignment_scores(left, "P@1")["value"].mean()
     assert ilo["as it is"] == ilo["random"] == ilo["equal variance"] == 0
     assert ilo["means"] > 0.99 and right["means"] > 0.99
-    assert ilo["LDA"] > 0.9  # oblique to the means where the cloud is not round: it leaves some
+    assert 0.3 < ilo["LDA"] < ilo["means"]  # oblique to the means, of which it leaves a part
 
 
 def test_bad_subspaces_are_errors():

@@ -59,7 +59,9 @@ def find_subspace(
     arm : str
         One of :data:`ARMS`. ``"means"``: the leading directions between the languages' means.
         ``"LDA"``: those of linear discriminant analysis, which weighs directions by how little a
-        language varies in them (scikit-learn's, covariance shrunk after Ledoit and Wolf 2004).
+        language varies in them (scikit-learn's, covariance shrunk after Ledoit and Wolf 2004);
+        where languages vary more in some directions than in others, these are oblique to the
+        means, of which a part then stays.
         ``"random"``: any. ``"equal variance"``: of the principal directions within languages,
         orthogonal to those between the means, as many successive ones as hold most nearly the
         variance that these hold.
