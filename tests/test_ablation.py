@@ -53,14 +53,16 @@ def test_bad_arms_are_errors(hand):  # noqa: F811
         arms.patch_arms(*ask, DONORS, ITEMS[2:], ITEMS[:1], ["mean, concepts mixed"])
 
 
-def test_a_mean_over_languages_is_drawn_by_family():
+def test_means_are_drawn_by_cluster():
     table = pd.DataFrame({"language": list("aabcd"), "layer": 0, "x": [1.0, 3, 4, 9, 9]})
     family = pd.Series({"a": "one", "b": "one", "c": "two", "d": "two"})
-    told = arms.mean_over_families(table, "x", ["layer"], family, 4000).iloc[0]
+    told = arms.cluster_means(table, "x", ["layer"], "language", family).iloc[0]
     assert told["value"] == 6 and (told["low"], told["high"]) == (3, 9)  # of two families
-    assert (told["languages"], told["families"]) == (4, 2)
-    alone = arms.mean_over_families(table[:3], "x", ["layer"], family).iloc[0]
-    assert alone["value"] == 3 and np.isnan(alone["low"]) and alone["families"] == 1
+    assert (told["units"], told["clusters"]) == (4, 2)
+    alone = arms.cluster_means(table[:3], "x", ["layer"], "language", family).iloc[0]
+    assert alone["value"] == 3 and np.isnan(alone["low"]) and alone["clusters"] == 1
+    each = arms.cluster_means(table, "x", ["layer"], "language", draws=4000).iloc[0]
+    assert each["clusters"] == 4 and 2 < each["low"] < 4 and 8 < each["high"] <= 9
 
 
 # -- the lens ------------------------------------------------------------------------------
@@ -267,6 +269,18 @@ def test_the_vectors_are_what_other_functions_take(ablated):
     assert isinstance(vectors, xr.DataArray) and vectors.dtype == np.float32
     scores = ilo_scores(nearest_neighbors(vectors, 3, keep=False), 3, 2)
     assert set(scores["layer"]) == set(places.index)
+
+
+def test_a_language_probe_is_right_where_languages_are_apart():
+    world = make_world(4, 40, 16, noise=1, offset=5, seed=1)
+    apart = ablation.language_probe(world)
+    assert apart["accuracy"].eq(1).all() and list(apart["language"]) == list(world.language.values)
+    points = world.values[0]
+    left = subspace.find_subspace(points, "means").without(points)
+    mixed = ablation.language_probe(world.copy(data=left[None]))
+    assert mixed["accuracy"].mean() < 0.5 and (mixed["layer"] == 0).all()
+    with pytest.raises(ValueError, match="1 sentence a language: two are needed"):
+        ablation.language_probe(world[:, :, :1])
 
 
 def test_special_tokens_are_left_as_they_are(ablated, tiny):

@@ -13,8 +13,12 @@ LAYERS = range(5)
 
 
 def lines(names, panels, **more):
-    rows = [{"panel": panel, "line": name, "layer": layer, "value": 0.1 * layer + place}
-            for panel in panels for place, name in enumerate(names) for layer in LAYERS]  # fmt: skip
+    rows = [
+        {"panel": panel, "line": name, "layer": layer, "value": 0.1 * layer + place}
+        for panel in panels
+        for place, name in enumerate(names)
+        for layer in LAYERS
+    ]
     table = pd.DataFrame(rows)
     return table.assign(low=table["value"] - 0.2, high=table["value"] + 0.3, **more)
 
@@ -29,7 +33,7 @@ def test_a_panel_a_kind_and_a_band_about_each_line():
     table = lines(["means", "random"], ["ILO", "loss", "P@1", "probe"])
     levels = {"ILO": 0.5, ("loss", "random"): 0.25}
     fig = plots.bands_by_layer(table, "T", "panel", "line", levels, "price")
-    assert [ax.get_title() for ax in fig.axes] == ["ILO", "loss", "P@1", "probe"]
+    assert [ax.get_title(loc="left") for ax in fig.axes] == ["ILO", "loss", "P@1", "probe"]
     assert fig.get_suptitle() == "T" and fig.axes[0].get_ylabel() == "price"
     for ax in fig.axes:
         drawn = {line.get_label(): line for line in ax.lines if len(line.get_xdata()) == 5}

@@ -9,6 +9,7 @@ import xarray as xr
 
 from ..activations import BATCH_TOKENS
 from ..models import LanguageModel
+from ..neighbors import in_order
 from ..pooling import POOLINGS, length_batches, tokenize
 from .hooks import check_layer, inference, layer_states, next_token_logits
 from .subspace import Subspace
@@ -137,3 +138,46 @@ def _mean_losses(losses):
     table = pd.DataFrame(losses, columns=columns)
     sums = table.groupby(columns[:3], sort=False)[["tokens", "loss"]].sum().reset_index()
     return sums.assign(loss=sums["loss"] / sums["tokens"])
+
+
+def language_probe(acts: xr.DataArray) -> pd.DataFrame:
+    """Does a linear classifier tell the language, on sentences it has not seen?
+
+    Ridge regression on the languages' indicators (scikit-learn's RidgeClassifier), of standardised
+    vectors, trained on every second sentence and tried on the others, both ways round. Ours.
+
+    Parameters
+    ----------
+    acts : xarray.DataArray
+        Dimensions layer, language, sentence, hidden.
+
+    Returns
+    -------
+    pandas.DataFrame
+        layer, language, accuracy (0 to 1; by chance one over the languages).
+
+    Raises
+    ------
+    ValueError
+        If there is but one sentence a language.
+    """
+    from sklearn.linear_model import RidgeClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    acts = in_order(acts)
+    layers, languages, sentences, hidden = acts.shape
+    if sentences < 2:
+        raise ValueError(f"{sentences} sentence a language: two are needed, to train and to try")
+    half = np.arange(sentences) % 2
+    right = np.empty((layers, languages, sentences))
+    for place, points in enumerate(acts.values.astype(np.float64)):
+        for side in (0, 1):
+            seen, tried = points[:, half == side], points[:, half != side]
+            probe = make_pipeline(StandardScaler(), RidgeClassifier(alpha=hidden))
+            probe.fit(seen.reshape(-1, hidden), np.repeat(np.arange(languages), seen.shape[1]))
+            told = probe.predict(tried.reshape(-1, hidden)).reshape(languages, -1)
+            right[place][:, half != side] = told == np.arange(languages)[:, None]
+    coords = {"layer": acts.layer.values, "language": acts.language.values}
+    accuracy = xr.DataArray(right.mean(2), coords, name="accuracy")
+    return accuracy.to_dataframe().reset_index()

@@ -1,4 +1,4 @@
-"""The arms of concept patching, and means over languages that are not independent."""
+"""The arms of concept patching, and means over units that are not independent."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -107,43 +107,45 @@ def _mixed(states, cells, seed):
     return states[0].sel(item=cells["donor"].tolist()).copy(data=means)
 
 
-def mean_over_families(
-    table: pd.DataFrame, value: str, by: Sequence[str], family: pd.Series, draws: int = 1000,
-    seed: int = 0,
+def cluster_means(
+    table: pd.DataFrame, value: str, by: Sequence[str], unit: str, cluster: pd.Series | None = None,
+    draws: int = 1000, seed: int = 0,
 ) -> pd.DataFrame:  # fmt: skip
-    """Means over languages, with intervals of whole families drawn anew (our choice).
+    """Means over units, with intervals of whole clusters drawn anew (our choice).
 
     Relatives are not independent: a family is drawn with all its languages, or not at all.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns language, ``value`` and those of ``by``; rows of one language are averaged first.
+        Columns ``value``, ``unit`` and those of ``by``; rows of one unit are averaged first.
     value : str
     by : list of str
         A mean for each of their combinations.
-    family : pandas.Series
-        By language.
+    unit : str
+        Such as ``"language"`` or ``"item"``.
+    cluster : pandas.Series, optional
+        By unit, such as the family of each language; default: each unit by itself.
     draws, seed : int
         Of the bootstrap.
 
     Returns
     -------
     pandas.DataFrame
-        ``by``, value (the mean over languages), low, high (the middle 95% of the draws),
-        languages and families (int). With fewer than two families low and high are NaN.
+        ``by``, value (the mean over units), low, high (the middle 95% of the draws), units and
+        clusters (int). Of fewer than two clusters there is no interval: low and high are NaN.
     """
-    wide = table.pivot_table(index="language", columns=list(by), values=value, sort=False)
-    families = pd.factorize(family.loc[wide.index])[0]
-    count = families.max() + 1
+    wide = table.pivot_table(index=unit, columns=list(by), values=value, sort=False)
+    of = wide.index.to_series() if cluster is None else cluster.loc[wide.index]
+    codes = pd.factorize(of)[0]
+    count = codes.max() + 1
     rng = np.random.default_rng(seed)
-    times = rng.multinomial(count, np.full(count, 1 / count), draws)[:, families].astype(float)
+    times = rng.multinomial(count, np.full(count, 1 / count), draws)[:, codes].astype(float)
     filled, there = wide.fillna(0).to_numpy(), wide.notna().to_numpy().astype(float)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # a draw without any unit of a column
         drawn = (times @ filled) / (times @ there)
     low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
-    if count < 2:
-        low, high = np.full_like(low, np.nan), np.full_like(high, np.nan)
+    known = np.array([len(set(codes[column])) for column in there.T.astype(bool)])
+    low, high = (np.where(known > 1, end, np.nan) for end in (low, high))
     found = wide.mean().rename("value").reset_index()
-    known = [len(set(families[column])) for column in there.T.astype(bool)]
-    return found.assign(low=low, high=high, languages=there.sum(0).astype(int), families=known)
+    return found.assign(low=low, high=high, units=there.sum(0).astype(int), clusters=known)

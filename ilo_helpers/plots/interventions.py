@@ -56,7 +56,7 @@ def bands_by_layer(
     for ax in axes[::3]:
         ax.set_ylabel(label)
     style.whole_numbers(*lowest)
-    style.legend_below(fig)
+    style.legend_below(fig, 2 if max(map(len, colors)) > 25 else 4)
     return style.titled(fig, title)
 
 
@@ -96,7 +96,7 @@ def does_ilo_know_where(table: pd.DataFrame, title: str) -> Figure:
         if np.isfinite(first["value"]).any():
             peak = first.loc[first["value"].idxmax(), "layer"]
             ax.axvline(peak, color="0.4", linestyle="--", linewidth=0.8, zorder=0)
-        ax.set_title(name, loc="left")
+        ax.set_title(name)
         ax.set_ylim(min(0, ax.get_ylim()[0]), None)
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     style.whole_numbers(axes[-1, 0])
