@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-#: What is taken out: the languages' means, what tells them apart best, and two controls.
-ARMS = ("means", "LDA", "random", "equal variance")
+#: What is taken out: the languages' means, what tells them apart best, and three controls.
+ARMS = ("means", "LDA", "random", "equal variance", "equal size")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +21,15 @@ class Subspace:
         float64 (hidden,).
     variance : float
         Share of the vectors' variance that lies in the directions, 0 to 1.
+    along : numpy.ndarray, optional
+        float64 (hidden, directions), orthonormal: the states are moved along these instead, by as
+        much as taking the directions out would move them.
     """
 
     basis: np.ndarray
     centre: np.ndarray
     variance: float
+    along: np.ndarray | None = None
 
     def without(self, states: Any) -> Any:
         """States with their part in the directions that of the centre.
@@ -38,13 +42,14 @@ class Subspace:
         Returns
         -------
         numpy.ndarray or torch.Tensor
-            What is left of their difference from the centre is orthogonal to the directions; a
-            second time nothing changes.
+            Without ``along``, what is left of their difference from the centre is orthogonal to
+            the directions, and a second time nothing changes.
         """
-        basis, centre = self.basis, self.centre
+        parts = self.basis, self.centre, self.basis if self.along is None else self.along
         if not isinstance(states, np.ndarray):
-            basis, centre = (states.new_tensor(part) for part in (basis, centre))
-        return states - ((states - centre) @ basis) @ basis.T
+            parts = tuple(states.new_tensor(part) for part in parts)
+        basis, centre, along = parts
+        return states - ((states - centre) @ basis) @ along.T
 
 
 def find_subspace(
@@ -64,7 +69,9 @@ def find_subspace(
         means, of which a part then stays.
         ``"random"``: any. ``"equal variance"``: of the principal directions within languages,
         orthogonal to those between the means, as many successive ones as hold most nearly the
-        variance that these hold.
+        variance that these hold; in a model languages differ by more than any of these.
+        ``"equal size"``: nothing is taken out, but each state is moved as far as taking out the
+        means' directions would move it, along random directions orthogonal to them.
     directions : int, optional
         At most, and by default, one fewer than languages.
     seed : int
@@ -94,15 +101,23 @@ def find_subspace(
     spread = flat - centre
     total = np.square(spread).sum()
     between = np.linalg.svd(points.mean(1) - centre, full_matrices=False)[2][:k].T
-    if arm == "means":
+    along = None
+    if arm in ("means", "equal size"):
         basis = between
+        along = _beside(between, seed) if arm == "equal size" else None
     elif arm == "LDA":
         basis = _discriminants(flat, np.repeat(np.arange(languages), sentences), k)
     elif arm == "random":
         basis = np.linalg.qr(np.random.default_rng(seed).normal(size=(hidden, k)))[0]
     else:
         basis = _like_spread(points, spread, between)
-    return Subspace(basis, centre, float(np.square(spread @ basis).sum() / total))
+    return Subspace(basis, centre, float(np.square(spread @ basis).sum() / total), along)
+
+
+def _beside(between, seed):
+    """As many random directions, orthogonal to these."""
+    drawn = np.random.default_rng(seed).normal(size=between.shape)
+    return np.linalg.qr(drawn - between @ (between.T @ drawn))[0]
 
 
 def _discriminants(flat, labels, k):
