@@ -82,6 +82,7 @@ benchmarks: .venv/ready
 	$(BIN)/python benchmarks/extraction.py
 	$(BIN)/python benchmarks/neighbors.py
 	$(BIN)/python benchmarks/explorer.py
+	$(BIN)/python benchmarks/interventions.py
 
 clean-cache:
 	rm -rf $(addprefix '$(or $(ILO_DATA),data)'/,activations neighbors answers losses finetuned results)
