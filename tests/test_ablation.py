@@ -71,7 +71,7 @@ def test_means_are_drawn_by_cluster():
 @pytest.mark.parametrize("kind", LAYOUTS)
 def test_the_lens_at_the_last_layer_is_the_model_and_before_it_norm_and_head(tiny, kind):
     lm, network = hooks.load_decoder(tiny(kind))
-    texts = batches.encode_texts(lm, ["Everyone has the right to life.", "Alle Menschen"])
+    texts = batches.encode_texts(lm, ["Everyone has the right to life.", "Jeder Mensch"])
     assert all(text.prefix == () and text.word == len(text.query) - 1 for text in texts)
     states = patching.token_states(lm, network, texts, "prompt's end")
     told = {layer: chances for layer, _, chances in lens.decoded(lm, network, states)}
@@ -101,6 +101,19 @@ def test_shares_by_group_and_by_category_are_sums_of_probabilities(tiny):
     of = lens.category_shares(lm, network, states, kinds)
     assert np.allclose(of.sel(category="x")[0], told.sel(group="one")[0], atol=1e-6)
     assert np.allclose(of.sum("category"), told.sel(group=["one", "two"]).sum("group"), atol=1e-6)
+
+
+def test_categories_are_those_of_the_own_script_of_latin_of_others_and_of_none():
+    names = ["LATIN", "CYRILLIC", "THAI", "P", "SPECIAL"]
+    shares = xr.DataArray(
+        [[[0.1, 0.2, 0.3, 0.25, 0.15]]] * 2, {"layer": [0], "category": names},
+        ("prompt", "layer", "category"),
+    )  # fmt: skip
+    told = lens.script_kinds(shares, ["CYRILLIC", "THAI"]).pivot(
+        index="prompt", columns="kind", values="share"
+    )
+    assert np.allclose(told["own script"], [0.2, 0.3]) and np.allclose(told["Latin"], 0.1)
+    assert np.allclose(told["other scripts"], [0.3, 0.2]) and np.allclose(told["no script"], 0.4)
 
 
 def test_groups_of_a_concept_s_tokens(hand):  # noqa: F811
@@ -293,6 +306,15 @@ def test_a_language_probe_is_right_where_languages_are_apart():
     assert mixed["accuracy"].mean() < 0.5 and (mixed["layer"] == 0).all()
     with pytest.raises(ValueError, match="1 sentence a language: two are needed"):
         ablation.language_probe(world[:, :, :1])
+
+
+def test_changes_are_those_of_the_layers_above():
+    places = pd.DataFrame({"removed": [-1, -1, -1, 1, 1], "arm": ["as it is"] * 3 + ["means"] * 2,
+                           "layer": [0, 1, 2, 1, 2]})  # fmt: skip
+    scores = pd.DataFrame({"layer": [0, 1, 2, 3, 4], "language": "x", "value": [1, 2, 3, 4, 7.0]})
+    (row,) = ablation.changes_above(scores, places).itertuples()
+    assert (row.removed, row.arm, row.layer, row.language) == (1, "means", 2, "x")
+    assert (row.value, row.change) == (7, 4)
 
 
 def test_special_tokens_are_left_as_they_are(ablated, tiny):

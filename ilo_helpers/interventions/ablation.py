@@ -181,3 +181,26 @@ def language_probe(acts: xr.DataArray) -> pd.DataFrame:
     coords = {"layer": acts.layer.values, "language": acts.language.values}
     accuracy = xr.DataArray(right.mean(2), coords, name="accuracy")
     return accuracy.to_dataframe().reset_index()
+
+
+def changes_above(scores: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """What taking a subspace out changes in the layers above, against the model as it is.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Columns layer, a place of :func:`ablate`, language and value.
+    places : pandas.DataFrame
+        Of :func:`ablate`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        removed, arm, layer, language, value and change; no rows for the layer of removal itself.
+    """
+    known = scores[["layer", "language", "value"]].rename(columns={"layer": "place"})
+    known = known.join(places, on="place").drop(columns="place")
+    plain = known[known["removed"] < 0].set_index(["layer", "language"])["value"].rename("plain")
+    above = known[(known["removed"] >= 0) & (known["layer"] > known["removed"])]
+    above = above.join(plain, on=["layer", "language"]).reset_index(drop=True)
+    return above.assign(change=above["value"] - above.pop("plain"))

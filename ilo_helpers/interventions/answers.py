@@ -76,7 +76,8 @@ def name_chances(
         the tokens is the most probable there is, bool.
     """
     flat, number, begin = [], 0, 0  # (row of the logits, token, name)
-    rows, steps = [], []
+    rows: list[int] = []
+    steps: list[int] = []
     for row, (start, of) in enumerate(zip(starts.tolist(), names, strict=True)):
         longest = max(map(len, of))
         rows += [row] * longest

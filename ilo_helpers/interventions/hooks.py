@@ -188,7 +188,7 @@ def _skip(stack, blocks, start):
 
     The first runs, for it shows whether blocks of this architecture return a tensor or a tuple.
     """
-    pair = []
+    pair: list[bool] = []
 
     def look(_, __, output):
         pair[:] = [isinstance(output, tuple)]

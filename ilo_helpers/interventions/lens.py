@@ -153,6 +153,30 @@ def category_shares(
     return xr.DataArray(shares, coords, ("prompt", "layer", "category"))
 
 
+def script_kinds(shares: xr.DataArray, scripts: Sequence[str]) -> pd.DataFrame:
+    """Shares of categories as those of each prompt's own script, of Latin, of others, of none.
+
+    Parameters
+    ----------
+    shares : xarray.DataArray
+        Of :func:`category_shares`, categories without parity.
+    scripts : list of str
+        Of each prompt's text, as categories name them: ``"CYRILLIC"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        prompt, layer, kind, share. Numbers, punctuation, special and byte tokens are of no script.
+    """
+    table = shares.to_dataframe("share").reset_index()
+    category = table["category"]
+    letters = (category.str.len() > 1) & ~category.isin(["SPECIAL", "BYTE", "UNDECODABLE"])
+    own = category == np.array(scripts)[table["prompt"]]
+    kinds = ["own script", "Latin", "other scripts"]
+    table["kind"] = np.select([own, category == "LATIN", letters], kinds, "no script")
+    return table.groupby(["prompt", "layer", "kind"], sort=False)["share"].sum().reset_index()
+
+
 def concept_groups(lm: LanguageModel, lexicon: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
     """Tokens with which the asked concept's name begins: in the answer's language, and in others.
 
