@@ -85,11 +85,11 @@ def decoded(
         for rows in np.array_split(np.arange(len(states)), -(-len(states) // 32)):
             with inference(lm):
                 state = torch.tensor(states[rows, layer]).to(kind)
-                if layer < lm.layers and translators is None:
-                    state = norm(state)
-                elif layer < lm.layers:
+                if layer < lm.layers and translators is not None:
                     turn = torch.tensor(translators[layer]).to(kind)
                     state = state @ turn[:-1] + turn[-1]
+                elif layer < lm.layers:
+                    state = norm(state)
                 yield layer, rows, next_token_logits(network, state).softmax(-1)
 
 
