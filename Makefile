@@ -86,6 +86,7 @@ benchmarks: .venv/ready
 	$(BIN)/python benchmarks/explorer.py
 	$(BIN)/python benchmarks/cluster.py --real
 	$(BIN)/python benchmarks/faults.py
+	$(BIN)/python benchmarks/interventions.py
 
 clean-cache:
 	rm -rf $(addprefix '$(or $(ILO_DATA),data)'/,activations neighbors answers losses finetuned results)

@@ -114,9 +114,10 @@ def save_tiny_model(kind, folder, texts):
             d_model=32, d_ff=64, d_kv=8, num_layers=3, num_decoder_layers=2, num_heads=4,
             decoder_start_token_id=2, **SIZES,
         ),
+        "qwen3": lambda: t.Qwen3Config(num_key_value_heads=2, head_dim=8, **wide),
         "gpt2": lambda: t.GPT2Config(n_embd=32, n_layer=3, n_head=4, **SIZES),
     }  # fmt: skip
-    decoder = kind in ("llama", "gemma3", "bloom", "gpt2")
+    decoder = kind in ("llama", "gemma3", "bloom", "gpt2", "qwen3")
     family = t.AutoModelForCausalLM if decoder else t.AutoModel
     model = family.from_config(configs[kind]())
     for parameter in model.parameters():  # weights of a size that makes layers differ

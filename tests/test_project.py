@@ -39,9 +39,12 @@ training.runs training.sweep training.comparison validity.weights
 validity.verdicts validity.claims validity.token_claims
 vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon
 vocabulary.contrastive
-plots.style plots.corpus plots.atlas plots.schematics plots.grids plots.languages plots.layers
-plots.regions plots.maps plots.explorer plots.lessons plots.certainty plots.rivals plots.tokens
-plots.training plots.verdicts explorer.bundle
+ interventions.hooks interventions.prompts interventions.batches interventions.answers
+ interventions.patching interventions.arms interventions.lens interventions.subspace
+ interventions.ablation
+ plots.style plots.corpus plots.atlas plots.schematics plots.grids plots.languages plots.layers
+ plots.regions plots.maps plots.explorer plots.lessons plots.certainty plots.rivals plots.tokens
+ plots.training plots.verdicts plots.interventions explorer.bundle
 explorer.setting explorer.state explorer.reading explorer.moving explorer.scatter explorer.charts
 explorer.toy explorer.views explorer.page reproduce
 """.split()
@@ -142,6 +145,7 @@ SMALL = {
     "table_steps": [2, 5], "table_seeds": [1],
     "epochs": 1, "train_items": 16, "test_items": 6, "loss_sentences": 1,
     "draws": 100, "permutations": 20, "corpora": 10,
+    "asked": 4, "concepts": 2, "removal_step": 9, "removal_sentences": 3, "task_items": 10,
 }  # fmt: skip
 
 

@@ -180,11 +180,11 @@ def color_legend(
     place.legend(marks, list(shown), **options)
 
 
-def legend_below(fig: Figure) -> None:
-    """What the lines of all panels are, below them."""
+def legend_below(fig: Figure, columns: int = 4) -> None:
+    """What the lines of all panels are, below them, in at most so many columns."""
     found = [zip(*ax.get_legend_handles_labels()[::-1], strict=True) for ax in fig.axes]
     lines = dict(itertools.chain(*found))
-    columns = min(len(lines), 4 if fig.get_figwidth() > 8 else 2)
+    columns = min(len(lines), columns if fig.get_figwidth() > 8 else 2)
     fig.legend(lines.values(), lines, loc="outside lower center", ncols=columns)
 
 

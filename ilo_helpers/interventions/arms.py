@@ -1,0 +1,151 @@
+"""The arms of concept patching, and means over units that are not independent."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..models import LanguageModel
+from .patching import arrow, concept_states, pair_concepts, patch
+from .prompts import askable, translation_prompts
+
+if TYPE_CHECKING:
+    import torch
+
+#: What is put into the receiver: the state of the donor's concept in a prompt of the same pair of
+#: languages; in one of another pair; the mean of several pairs; and, a control, the mean of as many
+#: states, each of another concept.
+ARMS = ("same pair", "another pair", "mean of pairs", "mean, concepts mixed")
+
+
+def patch_arms(
+    lm: LanguageModel, network: "torch.nn.Module", lexicon: pd.DataFrame,
+    receiver: tuple[str, str], donors: Sequence[tuple[str, str]], items: Sequence[str],
+    shots: Sequence[str], arms: Sequence[str] = ARMS, at: str = "word", count: int = 10,
+    seed: int = 0, whole: bool = False,
+) -> pd.DataFrame:  # fmt: skip
+    """Patch one pair of languages from others, the same concepts in every arm.
+
+    Parameters
+    ----------
+    lm, network
+        Of :func:`ilo_helpers.interventions.hooks.load_decoder`.
+    lexicon : pandas.DataFrame
+    receiver : (str, str)
+        Source and target language of the prompts that are patched.
+    donors : list of (str, str)
+        Of the prompts whose states are taken; the first is ``"another pair"``.
+    items, shots : list of str
+        Concepts to ask about, of which those are taken that can be asked about in all pairs, and
+        to show.
+    arms : list of str
+        Of :data:`ARMS`.
+    at : str
+        What is patched, of :data:`ilo_helpers.interventions.patching.PLACES`.
+    count : int
+        Receiver's concepts at most.
+    seed : int
+        Of the partners.
+    whole : bool
+        As for :func:`ilo_helpers.interventions.patching.patch`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        arm, donors (the pairs, joined by ``+``) and the columns of
+        :func:`ilo_helpers.interventions.patching.patch`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown arm; for no donor, or fewer concepts in common than a mixed mean needs; as
+        :func:`~ilo_helpers.interventions.patching.pair_concepts`.
+    """
+    if not donors or (unknown := [arm for arm in arms if arm not in ARMS]):
+        what = "no donor" if not donors else f"arm {unknown[0]!r}"
+        raise ValueError(f"{what}: give a pair of languages, and arms of {', '.join(ARMS)}")
+    for pair in [receiver, *donors]:
+        items = askable(lexicon, *pair, items)
+    cells = pair_concepts(lm, lexicon, receiver, donors[0], items, seed)[:count]
+    given = cells["donor"].tolist()
+    pairs = [receiver, *donors] if "same pair" in arms else list(donors)
+    states = concept_states(lm, network, lexicon, pairs, items, shots, at)
+    others = states.sel(pair=[arrow(*pair) for pair in donors])
+    taken = {
+        "same pair": lambda: states.sel(pair=arrow(*receiver), item=given),
+        "another pair": lambda: others[0].sel(item=given),
+        "mean of pairs": lambda: others.mean("pair").sel(item=given),
+        "mean, concepts mixed": lambda: _mixed(others, cells, seed),
+    }
+    prompts = translation_prompts(lexicon, *receiver, cells["item"].tolist(), shots)
+    asked = cells.drop(columns=["item", "donor"])
+    tables = []
+    for arm in arms:
+        told = patch(lm, network, prompts, taken[arm]().values, asked, at, whole)
+        of = {"same pair": [receiver], "another pair": donors[:1]}.get(arm, donors)
+        told.insert(0, "donors", "+".join(arrow(*pair) for pair in of))
+        told.insert(0, "arm", arm)
+        tables.append(told)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _mixed(states, cells, seed):
+    """Of each row, the mean of one state a pair, each of a concept that is neither of the two."""
+    rng = np.random.default_rng(seed)
+    rows, items = [], states["item"].values
+    for item, donor in zip(cells["item"], cells["donor"], strict=True):
+        free = items[~np.isin(items, [item, donor])]
+        if len(free) < len(states):
+            raise ValueError(
+                f"{len(items)} concepts in common are too few to mix {len(states)} pairs: give "
+                "more items, or fewer donors"
+            )
+        drawn = rng.choice(free, len(states), replace=False)
+        rows.append([states[place].sel(item=each) for place, each in enumerate(drawn)])
+    means = np.array([[state.values for state in row] for row in rows]).mean(1)
+    return states[0].sel(item=cells["donor"].tolist()).copy(data=means)
+
+
+def cluster_means(
+    table: pd.DataFrame, value: str, by: Sequence[str], unit: str, cluster: pd.Series | None = None,
+    draws: int = 1000, seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
+    """Means over units, with intervals of whole clusters drawn anew (our choice).
+
+    Relatives are not independent: a family is drawn with all its languages, or not at all.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns ``value``, ``unit`` and those of ``by``; rows of one unit are averaged first.
+    value : str
+    by : list of str
+        A mean for each of their combinations.
+    unit : str
+        Such as ``"language"`` or ``"item"``.
+    cluster : pandas.Series, optional
+        By unit, such as the family of each language; default: each unit by itself.
+    draws, seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``by``, value (the mean over units), low, high (the middle 95% of the draws), units and
+        clusters (int). Of fewer than two clusters there is no interval: low and high are NaN.
+    """
+    wide = table.pivot_table(index=unit, columns=list(by), values=value, sort=False)
+    of = wide.index.to_series() if cluster is None else cluster.loc[wide.index]
+    codes = pd.factorize(of)[0]
+    count = codes.max() + 1
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(count, np.full(count, 1 / count), draws)[:, codes].astype(float)
+    filled, there = wide.fillna(0).to_numpy(), wide.notna().to_numpy().astype(float)
+    with np.errstate(invalid="ignore"):  # a draw without any unit of a column
+        drawn = (times @ filled) / (times @ there)
+    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+    known = np.array([len(set(codes[column])) for column in there.T.astype(bool)])
+    low, high = (np.where(known > 1, end, np.nan) for end in (low, high))
+    found = wide.mean().rename("value").reset_index()
+    return found.assign(low=low, high=high, units=there.sum(0).astype(int), clusters=known)
