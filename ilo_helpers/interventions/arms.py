@@ -70,7 +70,9 @@ def patch_arms(
     cells = pair_concepts(lm, lexicon, receiver, donors[0], items, seed)[:count]
     given = cells["donor"].tolist()
     pairs = [receiver, *donors] if "same pair" in arms else list(donors)
-    states = concept_states(lm, network, lexicon, pairs, items, shots, at)
+    # a mix draws from all concepts; the other arms take those of the donors alone
+    wanted = items if "mean, concepts mixed" in arms else sorted(set(given))
+    states = concept_states(lm, network, lexicon, pairs, wanted, shots, at)
     others = states.sel(pair=[arrow(*pair) for pair in donors])
     taken = {
         "same pair": lambda: states.sel(pair=arrow(*receiver), item=given),
