@@ -15,6 +15,7 @@ RNG = np.random.default_rng(0)
 @pytest.fixture(autouse=True)
 def _drawn_without_a_warning():
     """Every figure of the test is drawn to the end, and closed."""
+    plt.close("all")  # those of another file's tests
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("error")

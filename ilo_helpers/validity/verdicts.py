@@ -68,7 +68,8 @@ def verdict_of(
     floor : float
         What it would be if the claim were empty: guessing, chance, no change.
     least : float
-        A smaller distance from the floor counts as none.
+        A smaller distance from the floor counts as none: an interval that holds nothing as great
+        contradicts the claim.
     paper : float, optional
         The paper's number, of the same thing.
 
@@ -80,7 +81,8 @@ def verdict_of(
     low, high = (value, value) if np.isnan(low) else (low, high)
     if low > floor + least:
         return REPRODUCED if paper is not None and low <= paper <= high else IN_KIND
-    return CONTRADICTED if high < floor - least else UNTESTED
+    # all below the floor, or no room left for an effect that counts
+    return CONTRADICTED if high < floor + least else UNTESTED
 
 
 def without_each(
@@ -156,6 +158,8 @@ def of_seeds(
         return Finding(value, setting=setting, why=f"fewer than {SEEDS} seeds")
     verdict = verdict_of(value, low, high, least=least)
     why = f"nothing beyond {least:g} either way is sure" if verdict == UNTESTED else ""
+    if verdict == CONTRADICTED and high > -least:
+        why = f"no room for an effect of {least:g}"
     return Finding(value, low, high, verdict, setting, why)
 
 
