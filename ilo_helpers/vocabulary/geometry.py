@@ -128,8 +128,7 @@ def token_neighbors(
         Tokens wanted, in any order.
     k : int
     progress : bool
-        Whether a bar counts them: all of 262,144 × 640 take about 20 minutes on two cores, a
-        hundredth of them 15 seconds.
+        Whether a bar counts them.
 
     Returns
     -------
