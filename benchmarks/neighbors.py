@@ -137,6 +137,8 @@ def neighbors(rows, memory, limit, repeats):
             if name in results and results[name] is None:
                 continue
             result = _run(function, rows, memory, limit)
+            told = f"{result[0]:.1f} s" if result else f"more than {limit:.0f} s"
+            print(f"{rows} rows, {name}: {told}", flush=True)
             if name not in results or (result and result[0] < results[name][0]):
                 results[name] = result
     checked = np.sort(np.random.default_rng(1).permutation(rows)[:CHECKED])

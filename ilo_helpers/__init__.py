@@ -17,7 +17,7 @@ regions/         shared and fragmented: fragments, offsets, maps, hubs        3,
 training/        tasks, fine-tuning, answers, many runs                        5
 vocabulary/      token embeddings                                              6
 validity/        intervals, chance, made worlds, rival measures, probes        7, 8
-interventions/   the lens, patching, directions taken out while a model runs   none yet
+interventions/   the lens, patching, directions taken out while a model runs   9
 plots/           figures from tables, in one style                             all
 explorer/        all knobs at once: its state, its views, its page in the book 3
 ================ ============================================================= =========

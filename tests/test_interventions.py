@@ -277,8 +277,12 @@ def test_a_shared_prefix_changes_no_number(tiny, kind, asked):
         assert np.allclose(states, patching.token_states(lm, network, joined, at), atol=2e-4)
     for prompt, word in zip(coded, asked["word"], strict=True):
         upto = lm.tokenizer.decode(prompt.query[: prompt.word + 1])
-        assert upto.endswith(word) and lm.tokenizer.decode(prompt.query[: prompt.begin])[-1] == '"'
+        before = lm.tokenizer.decode(prompt.prefix + prompt.query[: prompt.begin])
+        assert upto.endswith(word) and before[-1] == '"'
         assert prompt.prefix[0] == lm.tokenizer.bos_token_id
+    firsts = {prompt.query[:1] for prompt in coded if prompt.begin}
+    assert len(firsts) != 1  # what all have before the word is in the prefix
+    assert lm.tokenizer.decode(coded[0].prefix) != asked["prefix"].iloc[0]
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)

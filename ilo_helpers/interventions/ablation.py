@@ -87,8 +87,8 @@ def ablate(
                     states = layer_states(network, inputs, key[0], state)
                 of = places.index[(places["removed"] == key[0]) & (places["arm"] == key[1])]
                 vectors[np.ix_(of, rows)] = _pooled(states, batch, pooling)
-                losses += [(*key, texts["language"].iloc[rows[row]], *loss)
-                           for row, loss in _losses(network, states[-1], batch, told)]  # fmt: skip
+                lost = zip(told, _losses(network, states[-1], batch, told), strict=True)
+                losses += [(*key, texts["language"].iloc[rows[row]], *loss) for row, loss in lost]
     shape = (len(places), corpus.shape[1], len(corpus), lm.hidden)
     coords = {"layer": range(len(places)), "language": list(corpus), "sentence": list(corpus.index)}
     acts = xr.DataArray(vectors.reshape(shape), coords, (*coords, "hidden"), attrs=dict(lm.attrs))
@@ -125,12 +125,15 @@ def _pooled(states, batch, pooling):
 
 
 def _losses(network, last, batch, rows):
-    """(row, (tokens, summed loss)) of the sentences in some rows."""
-    for row in rows:
-        size = int(batch["attention_mask"][row].sum())
-        logs = next_token_logits(network, last[row, : size - 1]).log_softmax(-1)
-        right = logs.gather(1, batch["input_ids"][row, 1:size, None])
-        yield row, (size - 1, -float(right.sum()))
+    """Tokens and summed loss of the sentences in some rows."""
+    if not len(rows):
+        return []
+    read = batch["attention_mask"][rows, 1:].bool()
+    logs = next_token_logits(network, last[rows, :-1][read]).log_softmax(-1)
+    right = logs.gather(1, batch["input_ids"][rows, 1:][read][:, None])
+    sizes = read.sum(1).tolist()
+    sums = [-float(part.sum()) for part in right.split(sizes)]
+    return list(zip(sizes, sums, strict=True))
 
 
 def _mean_losses(losses):

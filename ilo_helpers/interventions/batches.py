@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ class Prompt:
     Parameters
     ----------
     prefix : tuple of int
-        What many prompts begin with: computed once. May be empty.
+        What many prompts begin with, the shots and the source's name: computed once. May be empty.
     query : tuple of int
         The rest, at least one token.
     begin, word : int
@@ -66,6 +67,21 @@ def encode_prompts(lm: LanguageModel, prompts: pd.DataFrame) -> list[Prompt]:
         last = first + len(word) - 1
         places = [i for i, (start, stop) in enumerate(spans) if start <= last and stop > first]
         found.append(Prompt(prefixes[prefix], tuple(ids), places[0], places[-1]))
+    return _share(found)
+
+
+def _share(prompts):
+    """Move into the prefix what all queries after it have before the word, token by token."""
+    shared = {}
+    for prefix in {prompt.prefix for prompt in prompts}:
+        before = [each.query[: each.begin] for each in prompts if each.prefix == prefix]
+        alike = itertools.takewhile(lambda ids: len(set(ids)) == 1, zip(*before, strict=False))
+        shared[prefix] = tuple(ids[0] for ids in alike)
+    found = []
+    for prompt in prompts:
+        more = shared[prompt.prefix]
+        begin, word = prompt.begin - len(more), prompt.word - len(more)
+        found.append(Prompt(prompt.prefix + more, prompt.query[len(more) :], begin, word))
     return found
 
 

@@ -269,15 +269,15 @@ def _patched(lm, network, rows, states, names, at, layers):
             own = layer_states(network, batch.inputs())
             given = torch.tensor(states[batch.rows]).to(own[0])
             put = _put(own[0], batch, start, at)
-
-            def told(last, start=start, of=of):
-                return name_chances(network, last, start, of)[0].reshape(len(of), -1)
-
-            chances[0, batch.rows] = told(own[-1])
-            for number, layer in enumerate(layers, 1):
+            lasts = [own[-1]]
+            for layer in layers:
                 state = torch.where(put, given[:, layer, None], own[layer])
-                last = layer_states(network, batch.inputs(), layer, state)[-1]
-                chances[number, batch.rows] = told(last)
+                lasts.append(layer_states(network, batch.inputs(), layer, state)[-1])
+            # all layers at once: the head's matrix is the largest there is, and read once
+            told, _ = name_chances(
+                network, torch.cat(lasts), start.repeat(len(lasts)), of * len(lasts)
+            )
+            chances[:, batch.rows] = told.reshape(len(lasts), len(of), -1)
     return chances
 
 

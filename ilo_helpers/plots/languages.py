@@ -59,7 +59,7 @@ def dots_by_language(table: pd.DataFrame, value: str, hue: str, xlabel: str, tit
     ax.set_yticks(range(len(places)), map(language_label, places))
     greatest = table["high"].max()
     ax.set(xlabel=xlabel, title=title, xlim=(0, 1 if greatest <= 1 else 1.05 * greatest))
-    ax.legend(loc="lower right")
+    ax.legend(loc="best")
     return fig
 
 
