@@ -93,12 +93,14 @@ def tokenize(
     Raises
     ------
     ValueError
-        If a sentence has no token (but special ones) or more than the model takes.
+        If a sentence has no token (but special ones), more than the model takes, or one that the
+        model has no row for.
     """
     coded = lm.tokenizer(
         sentences.tolist(), add_special_tokens=bos, return_special_tokens_mask=True, verbose=False
     )
     pairs = list(zip(coded["input_ids"], coded["special_tokens_mask"], strict=True))
+    rows = getattr(lm.config.get_text_config(), "vocab_size", None)
     for sentence, (ids, special) in zip(sentences.index, pairs, strict=True):
         where = f"model {lm.name!r}, language {sentences.name}, sentence {sentence}"
         if len(ids) == sum(special):
@@ -106,6 +108,11 @@ def tokenize(
         if lm.max_tokens and len(ids) > lm.max_tokens:
             raise ValueError(
                 f"{where}: {len(ids)} tokens, the model takes {lm.max_tokens}; split the sentence"
+            )
+        if rows and max(ids) >= rows:
+            raise ValueError(
+                f"{where}: token {max(ids)}, and the model has {rows} of them; tokenizer and "
+                "weights are not of one model"
             )
     return pairs
 

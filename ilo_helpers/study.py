@@ -10,12 +10,13 @@ import xarray as xr
 
 from .activations import extract_activations
 from .corpora import load_corpus
-from .ilo import ilo_scores
+from .ilo import check_taus, ilo_scores
+from .keep import arguments
 from .keep.captions import Caption
 from .languages import language_table
 from .models import LanguageModel, load_model
-from .neighbors import nearest_neighbors
-from .pooling import pooling_without_first
+from .neighbors import DISTANCES, nearest_neighbors
+from .pooling import POOLINGS, pooling_without_first
 
 #: The greatest k that a slider offers, where the corpus has as many sentences.
 STORED = 30
@@ -65,7 +66,13 @@ def open_study(
         "corpus": str(corpus),
     }
     opened |= {name: value for name, value in asked.items() if value is not None}
+    k, tau = arguments.whole("k", k), arguments.whole("tau", tau)
+    metric = arguments.one_of("metric", metric, DISTANCES)
+    pooling = arguments.one_of("pooling", pooling, POOLINGS)
     text = load_corpus(corpus, languages=languages, sentences=sentences, split=split)
+    # what would fail after the search fails before it
+    arguments.whole("k", k, 1, text.size - 1, f"with {text.size} sentences in all")
+    check_taus([k], [tau], text.shape[1])
     lm = load_model(model, dtype=dtype)
     return Study(text, lm, k, tau, metric, pooling, split, opened)
 
