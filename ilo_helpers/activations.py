@@ -120,7 +120,7 @@ def _store(lm, corpus, pooling, bos, batch_tokens, folder):
         "sentence": list(corpus.index),
         "hidden": range(lm.hidden),
     }
-    name = f"{slug(lm.name)}--{slug(name)}--{pooling}"
+    name = f"{slug(lm.name)}--{slug(name)}--{slug(pooling)}"
     variables = {"activations": "float32"}
     return Store("activations", name, coords, variables, "language", attrs, folder)
 

@@ -11,7 +11,7 @@ import langcodes
 import pandas as pd
 from language_data.names import code_to_names
 
-from .keep.arguments import several
+from .keep.arguments import listed
 from .keep.paths import PACKAGE
 
 #: Where the columns of the table come from: first the ILO paper's 31 languages, then the others.
@@ -79,7 +79,7 @@ def language_table(codes: Sequence[str] | None = None) -> pd.DataFrame:
     if codes is None:
         table = paper.copy()
     else:
-        codes = several("codes", codes)
+        codes = listed("codes", codes)
         for code in codes:
             check_code(code)
         others = {code: _looked_up(code) for code in codes if code not in paper.index}

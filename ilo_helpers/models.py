@@ -38,6 +38,8 @@ class LanguageModel:
         Number of blocks L; there are L + 1 hidden states.
     hidden : int
         Width of a hidden state.
+    rows : int or None
+        Tokens that its table of embeddings has a row for, where the configuration says it.
     max_tokens : int or None
         Longest input, where the architecture sets one.
     """
@@ -63,6 +65,7 @@ class LanguageModel:
         }
         text = self.config.get_text_config()
         self.layers, self.hidden = text.num_hidden_layers, text.hidden_size
+        self.rows = getattr(text, "vocab_size", None)
         self.max_tokens = getattr(text, "max_position_embeddings", None)
         if self.max_tokens and getattr(text, "model_type", "") in (
             "roberta",

@@ -139,8 +139,12 @@ def neighbors_within(
         at = neighbors.sel(layer=layer)
         lists = place[at["index"].values.reshape(-1, stored)[rows]]
         order = np.argsort(lists < 0, axis=1, kind="stable")[:, :k]  # those inside first
-        index = np.take_along_axis(lists, order, 1).astype(np.int32)
-        distance = np.take_along_axis(at["distance"].values.reshape(-1, stored)[rows], order, 1)
+        # where fewer than k are stored, every row is searched anew
+        index = np.empty((len(rows), k), np.int32)
+        distance = np.empty((len(rows), k), np.float32)
+        index[:, :stored] = np.take_along_axis(lists, order, 1)
+        distances = at["distance"].values.reshape(-1, stored)[rows]
+        distance[:, :stored] = np.take_along_axis(distances, order, 1)
         short = np.flatnonzero((lists >= 0).sum(1) < k)
         if len(short):
             points = acts.sel(layer=layer).values.reshape(len(place), -1)[rows]

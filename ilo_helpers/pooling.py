@@ -100,7 +100,6 @@ def tokenize(
         sentences.tolist(), add_special_tokens=bos, return_special_tokens_mask=True, verbose=False
     )
     pairs = list(zip(coded["input_ids"], coded["special_tokens_mask"], strict=True))
-    rows = getattr(lm.config.get_text_config(), "vocab_size", None)
     for sentence, (ids, special) in zip(sentences.index, pairs, strict=True):
         where = f"model {lm.name!r}, language {sentences.name}, sentence {sentence}"
         if len(ids) == sum(special):
@@ -109,9 +108,9 @@ def tokenize(
             raise ValueError(
                 f"{where}: {len(ids)} tokens, the model takes {lm.max_tokens}; split the sentence"
             )
-        if rows and max(ids) >= rows:
+        if lm.rows and max(ids) >= lm.rows:
             raise ValueError(
-                f"{where}: token {max(ids)}, and the model has {rows} of them; tokenizer and "
+                f"{where}: token {max(ids)}, and the model has {lm.rows} of them; tokenizer and "
                 "weights are not of one model"
             )
     return pairs

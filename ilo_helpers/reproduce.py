@@ -57,26 +57,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check_values(parameters):
     """Raise ValueError for what no notebook could use, before the first of them starts."""
-    given = {name: value for name, value in parameters.items() if value is not None}
-    for name in [name for name in parameters if name not in given]:
-        defaults = [each[name]["default"] for each in map(notebook_parameters, _notebooks())
-                    if name in each]  # fmt: skip
-        if "None" not in defaults:
-            raise ValueError(f"{name} = None: give a value, such as {defaults[0]}")
-    for name, value in given.items():
-        if isinstance(value, int) and name != "parity":
+    defaults: dict[str, str] = {}
+    for path in _notebooks():
+        defaults |= {name: each["default"] for name, each in notebook_parameters(path).items()}
+    for name, value in parameters.items():
+        default = ast.literal_eval(defaults[name])
+        if value is None and default is not None:
+            raise ValueError(f"{name} = None: give a value, such as {default!r}")
+        if isinstance(default, bool):
+            arguments.flag(name, value)
+        elif isinstance(value, int):
             arguments.whole(name, value, least=0 if name in ("seed", "directions") else 1)
         elif isinstance(value, float):
             arguments.positive(name, value)
+    given = {name: value for name, value in parameters.items() if value is not None}
     choices = {"metric": DISTANCES, "pooling": POOLINGS, "dtype": DTYPES}
     for name in set(choices) & set(given):
         arguments.one_of(name, given[name], choices[name])
-    if "parity" in given:
-        arguments.flag("parity", given["parity"])
     if given.get("tau", 0) > given.get("k", math.inf):
-        raise ValueError(
-            f"tau = {given['tau']}: more than k = {given['k']}, so no list can have it"
-        )
+        raise ValueError(f"tau = {given['tau']} > k = {given['k']}: no list has as many languages")
     if given.get("languages", ALL) != ALL:
         check_languages("of all notebooks", arguments.several("languages", given["languages"], ALL))
     if "corpus" in given and not Path(given["corpus"]).expanduser().exists():

@@ -70,9 +70,6 @@ def open_study(
     metric = arguments.one_of("metric", metric, DISTANCES)
     pooling = arguments.one_of("pooling", pooling, POOLINGS)
     text = load_corpus(corpus, languages=languages, sentences=sentences, split=split)
-    # what would fail after the search fails before it
-    arguments.whole("k", k, 1, text.size - 1, f"with {text.size} sentences in all")
-    check_taus([k], [tau], text.shape[1])
     lm = load_model(model, dtype=dtype)
     return Study(text, lm, k, tau, metric, pooling, split, opened)
 
@@ -167,6 +164,10 @@ class Study:
     @functools.cached_property
     def scores(self) -> pd.DataFrame:
         """Bridge, reach and ILO, a row a layer and language."""
+        # what would fail after the search fails before it
+        size = self.text.size
+        arguments.whole("k", self.k, 1, size - 1, f"with {size} sentences in all")
+        check_taus([self.k], [self.tau], self.text.shape[1])
         return ilo_scores(self.neighbors, self.k, self.tau)
 
     @functools.cached_property

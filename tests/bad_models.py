@@ -168,7 +168,7 @@ FOLDERS = [
     model("weights cut short", _cut, WEIGHTS, "fetch"),
     model("weights that are no safetensors", bytes_of(WEIGHTS, b"x" * 100), WEIGHTS, "fetch"),
     model("weights of no byte", bytes_of(WEIGHTS, b""), WEIGHTS, "fetch"),
-    model("weights as a pickle alone", _pickled, "pytorch_model.bin", "never read", "save_pretrain"),
+    model("weights as a pickle alone", _pickled, "pytorch_model.bin", "never read", "save_"),
     model("weights of whole numbers",
           weights(lambda all: all.update({name: value.to(torch.int8) for name, value in
                                           all.items()})), "I8", "float"),
@@ -203,7 +203,8 @@ FOLDERS = [
 NAMES = [
     named("a typing error in a name", "gema-3-270m", "'gema-3-270m'",
           "did you mean 'gemma-3-270m'"),
-    Case("model", "a hub name without a network", _without_network, ("'someone/nothing'", "network")),
+    Case("model", "a hub name without a network", _without_network,
+         ("'someone/nothing'", "network")),
     named("a path that is not there", "./models/nothing", "'./models/nothing'", "no such folder"),
     named("a path with too many parts", "a/b/c", "'a/b/c'", "no such folder"),
     named("an empty name", "", "''", "gemma-3-270m"),

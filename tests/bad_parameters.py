@@ -124,7 +124,8 @@ SCORES = [
     parameter("k of scores", "True", True, "k = True", WHOLE, use=of("k", scores)),
     parameter("k of scores", "an empty list", [], "k", "empty", use=of("k", scores)),
     parameter("k of scores", "a list with None", [3, None], "k = None", WHOLE, use=of("k", scores)),
-    parameter("k of scores", "a table of numbers", [[3, 5]], "k = [3, 5]", WHOLE, use=of("k", scores)),
+    parameter("k of scores", "a table of numbers", [[3, 5]], "k = [3, 5]", WHOLE,
+              use=of("k", scores)),
     parameter("k of scores", "one of them twice", [3, 3], "k", "3", "twice", use=of("k", scores)),
     equal("k of scores", "a range", range(3, 6), [3, 4, 5], of("k", scores)),
     equal("k of scores", "an array", np.array([3, 5]), [3, 5], of("k", scores)),
@@ -156,7 +157,7 @@ SCORES = [
               use=lambda tau: leave_one_out_scores(lists(), 5, tau)),
     parameter("codes of a table", "a string", "eng_Latn", "'eng_Latn'", "pass a list",
               use=language_table),
-    parameter("codes of a table", "an empty list", [], "codes", "empty", use=language_table),
+    equal("codes of a table", "an array", np.array(["deu_Latn"]), ["deu_Latn"], language_table),
     parameter("metrics of alignment", "another", ["p@1"], "'p@1'", "choose from",
               use=lambda metrics: alignment_scores(vectors(), metrics)),
     parameter("metrics of alignment", "an empty list", [], "metrics", "empty",
@@ -329,7 +330,7 @@ VECTORS = [
 
 def study(what, options, *told):
     def run(_):
-        return open_study(tiny(), CORPUS, sentences=3, **options)
+        return open_study(tiny(), CORPUS, sentences=3, **options).scores
 
     return Case("parameter", f"open_study: {what}", run, told)
 

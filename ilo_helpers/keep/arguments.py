@@ -87,7 +87,18 @@ def one_of(name: str, value: Any, choices: Collection[str]) -> str:
 
 
 def several(name: str, value: Any, word: str = "") -> list:
-    """A list of some things that differ.
+    """A list of some things that differ, one at least; see :func:`listed`.
+
+    Raises
+    ------
+    ValueError
+        As that function; and for none, or a thing twice.
+    """
+    return once(name, listed(name, value, word))
+
+
+def listed(name: str, value: Any, word: str = "") -> list:
+    """A list of some things.
 
     Parameters
     ----------
@@ -100,15 +111,14 @@ def several(name: str, value: Any, word: str = "") -> list:
     Raises
     ------
     ValueError
-        For a string (its letters would be taken for a list), no list, an empty one, or one that
-        holds a thing twice.
+        For a string (its letters would be taken for a list), or no list.
     """
     also = f", or {word!r}" if word else ""
     if isinstance(value, str | bytes):
         raise ValueError(f"{name} is the string {value!r}; pass a list, [{value!r}, …]{also}")
     if not isinstance(value, Iterable) or getattr(value, "ndim", 1) != 1:
         raise ValueError(f"{name} = {told(value)}: pass a list{also}")
-    return once(name, [each.item() if isinstance(each, np.generic) else each for each in value])
+    return [each.item() if isinstance(each, np.generic) else each for each in value]
 
 
 def name_or_path(kind: str, value: Any, known: Collection[str]) -> str:

@@ -1,4 +1,4 @@
-"""Labelled arrays that are handed in: vectors and neighbour lists, looked at before they are used."""
+"""Labelled arrays that are handed in, looked at before they are used: vectors, neighbours."""
 
 import os
 from collections.abc import Iterable, Sequence

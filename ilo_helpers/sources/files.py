@@ -74,10 +74,9 @@ def _table(path):
         ".tsv": lambda: read_table(what, path, "\t", csv.QUOTE_NONE),
     }
     if path.suffix not in readers:
+        kind = path.suffix or "a file without an ending"
         hint = "; gunzip it first" if path.suffix in PACKED else ""
-        raise ValueError(
-            f"corpus {str(path)!r}: can read {', '.join(readers)}, not {path.suffix!r}{hint}"
-        )
+        raise ValueError(f"corpus {str(path)!r}: can read {', '.join(readers)}, not {kind}{hint}")
     table = readers[path.suffix]()
     ids = next((table.pop(column) for column in ("sentence", "id") if column in table), None)
     ids = None if ids is None else ids.astype(str).tolist()

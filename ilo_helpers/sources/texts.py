@@ -6,7 +6,7 @@ import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -85,7 +85,7 @@ def read_lines(name: str, path: Path) -> list[str]:
     return lines
 
 
-def read_table(what: str, path: Path, separator: str, quoting: int) -> pd.DataFrame:
+def read_table(what: str, path: Path, separator: str, quoting: Literal[0, 3]) -> pd.DataFrame:
     """A table of text, every cell as it stands in the file.
 
     Parameters
@@ -95,7 +95,7 @@ def read_table(what: str, path: Path, separator: str, quoting: int) -> pd.DataFr
     path : pathlib.Path
     separator : str
     quoting : int
-        As the module :mod:`csv` names it.
+        ``csv.QUOTE_MINIMAL`` or ``csv.QUOTE_NONE``.
 
     Returns
     -------
