@@ -65,7 +65,9 @@ def open_study(
         "model": str(model) if isinstance(model, os.PathLike) else model,
         "corpus": str(corpus),
     }
-    opened |= {name: value for name, value in asked.items() if value is not None}
+    # arrays as lists: they are to be written as code
+    opened |= {name: getattr(value, "tolist", lambda v=value: v)()
+               for name, value in asked.items() if value is not None}  # fmt: skip
     k, tau = arguments.whole("k", k), arguments.whole("tau", tau)
     metric = arguments.one_of("metric", metric, DISTANCES)
     pooling = arguments.one_of("pooling", pooling, POOLINGS)

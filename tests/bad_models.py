@@ -15,6 +15,7 @@ from ilo_helpers import extract_activations, load_model
 from ilo_helpers.training.objectives import causal_model
 
 WEIGHTS = "model.safetensors"
+INDEX = f"{WEIGHTS}.index.json"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
 
@@ -77,7 +78,7 @@ def _sharded(folder, missing=True):
         save_file({name: tensors[name] for name in held}, folder / shard, {"format": "pt"})
     places = {name: shard for shard, held in shards.items() for name in held}
     index = {"metadata": {"total_size": 1}, "weight_map": places}
-    (folder / f"{WEIGHTS}.index.json").write_text(json.dumps(index))
+    (folder / INDEX).write_text(json.dumps(index))
     (folder / WEIGHTS).unlink()
     if missing:
         (folder / "model-00002-of-00002.safetensors").unlink()
@@ -165,6 +166,11 @@ FOLDERS = [
     model("no weights", without(WEIGHTS), "'broken'", "no weights", ".safetensors"),
     model("a shard that is missing", _sharded, "'broken'", "model-00002-of-00002.safetensors",
           "fetch"),
+    model("an index that is no JSON", bytes_of(INDEX, b"{"), INDEX, "fetch"),
+    model("an index without places", bytes_of(INDEX, b'{"metadata": {}}'), INDEX, "fetch"),
+    model("an index of another place",
+          bytes_of(INDEX, b'{"weight_map": {"x": "../tiny/model.safetensors"}}'),
+          "model.safetensors", "which its index names"),
     model("weights cut short", _cut, WEIGHTS, "fetch"),
     model("weights that are no safetensors", bytes_of(WEIGHTS, b"x" * 100), WEIGHTS, "fetch"),
     model("weights of no byte", bytes_of(WEIGHTS, b""), WEIGHTS, "fetch"),

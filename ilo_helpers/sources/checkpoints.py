@@ -75,8 +75,11 @@ def check_files(name: str, folder: Path) -> None:
 
     told = f"model {name!r}"
     if (folder / INDEX).exists():
-        places = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
-        files = [folder / shard for shard in sorted(set(places.values()))]
+        try:
+            places = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
+            files = [folder / shard for shard in sorted(set(places.values()))]
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise ValueError(f"{told}: {INDEX} is no index of weights; {AGAIN}") from None
     else:
         files = sorted(folder.glob("*.safetensors"))
     if not files:
@@ -124,12 +127,13 @@ def hub_revision(name: str) -> str:
         If there is no such model, or not for this account.
     """
     import huggingface_hub as hub
+    from huggingface_hub import constants, errors
 
     config = "config.json"
-    if not hub.constants.HF_HUB_OFFLINE and not hub.try_to_load_from_cache(name, config):
+    if not constants.HF_HUB_OFFLINE and not hub.try_to_load_from_cache(name, config):
         try:
             hub.get_hf_file_metadata(hub.hf_hub_url(name, config))
-        except (hub.errors.HfHubHTTPError, ValueError):
+        except (errors.HfHubHTTPError, ValueError):
             pass  # it answered: what follows says the same, better
         except Exception as error:  # of whichever HTTP client it has
             raise ValueError(
