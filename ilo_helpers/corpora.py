@@ -195,7 +195,9 @@ def _check_text(name, code, values, ids):
 
 def _check_split(split):
     """Raise ValueError for what is no name: it becomes part of a path."""
-    if split is not None and not (isinstance(split, str) and re.fullmatch(r"\w[\w.+-]*", split)):
+    if split is None:
+        return
+    if not isinstance(split, str) or not re.fullmatch(r"[^/\\\0]+", split) or split in (".", ".."):
         raise ValueError(f"split {arguments.told(split)}: give a name, such as 'dev'")
 
 

@@ -210,10 +210,10 @@ def bridges(neighbors: xr.Dataset, k: int = 5, tau: int = 3) -> xr.DataArray:
     xarray.DataArray
         bool (layer, language, sentence). Its mean over the sentences is bridge B.
     """
-    ks, taus = arguments.wholes("k", k), arguments.wholes("tau", tau)
-    met = neighbor_languages(check_setting(neighbors, ks, taus))
+    k, tau = arguments.whole("k", k), arguments.whole("tau", tau)
+    met = neighbor_languages(check_setting(neighbors, [k], [tau]))
     new = new_languages(met.values, np.arange(met.sizes["language"])[:, None])
-    return met.isel(neighbor=0, drop=True).copy(data=new.sum(axis=-1) >= taus[0]).rename("bridge")
+    return met.isel(neighbor=0, drop=True).copy(data=new.sum(axis=-1) >= tau).rename("bridge")
 
 
 def new_languages(met: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -251,10 +251,9 @@ def check_setting(neighbors: xr.Dataset, ks: Sequence[int], taus: Sequence[int])
     ValueError
         As :func:`ilo_scores`.
     """
-    for k in ks:
-        near = nearest(neighbors, k)
+    near = nearest(neighbors, max(arguments.whole("k", k) for k in ks))
     check_taus(ks, taus, neighbors.sizes["language"])
-    return near if k == max(ks) else nearest(neighbors, max(ks))
+    return near
 
 
 def check_taus(ks: Sequence[int], taus: Sequence[int], languages: int) -> None:

@@ -213,6 +213,8 @@ ARGUMENTS = [
     argument("a split of a corpus that has none", {"split": "dev"}, "'dev'", "leave split out"),
     Case("corpus", "a split that is another place", _flores(split="../dev"),
          ("split", "'../dev'")),
+    Case("corpus", "a split that is the folder above, another place", _flores(split=".."),
+         ("split", "'..'")),
     Case("corpus", "a split that is not there", _flores(split="test"), ("test", "dev")),
     Case("corpus", "a split that is a number", _flores(split=1), ("split", "1")),
     argument("white space: a word", {"normalize_whitespace": "no"}, "normalize_whitespace", "'no'",

@@ -34,7 +34,7 @@ def bootstrap_scores(
     dict of str to numpy.ndarray
         ``"bridge"``, ``"reach"``, ``"ilo"``, each float64 (draw, layer, language).
     """
-    near = check_setting(neighbors, [k], arguments.wholes("tau", tau))
+    near = check_setting(neighbors, [k], [arguments.whole("tau", tau)])
     draws, seed = arguments.whole("draws", draws), arguments.whole("seed", seed, 0)
     tally = tally_lists(near)
     languages, sentences = tally.met.shape[1:3]
@@ -70,7 +70,7 @@ def leave_one_out_scores(
     dict of str to numpy.ndarray
         As :func:`bootstrap_scores`, with as many draws as there are sentences or blocks.
     """
-    near = check_setting(neighbors, [k], arguments.wholes("tau", tau))
+    near = check_setting(neighbors, [k], [arguments.whole("tau", tau)])
     return tally_lists(near).without_each(near.sizes["neighbor"], int(tau), blocks)
 
 
