@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from .corpora import fingerprint
+from .corpora import check_corpus, fingerprint
+from .keep import arguments
 from .keep.fill import fill
 from .keep.paths import slug
 from .keep.recipes import foreign_code
@@ -74,13 +75,20 @@ def extract_activations(
     Raises
     ------
     ValueError
-        For an unknown pooling, a sentence too long for the model or without a token (a second one,
+        For a corpus with something else than text in it (see :func:`check_corpus`); for an unknown
+        pooling, a sentence too long for the model or without a token (a second one,
         for ``"mean_no_first"``), a hidden state that is not finite: names language and sentence.
     OSError
         If the disk has too little room.
     """
+    single, bos = isinstance(pooling, str), arguments.flag("bos", bos)
+    poolings = [str(pooling)] if single else arguments.several("pooling", pooling)
+    for name in poolings:
+        arguments.one_of("pooling", name, POOLINGS)
+    if batch_tokens is not None:
+        batch_tokens = arguments.whole("batch_tokens", batch_tokens)
+    check_corpus(corpus)
     lm = load_model(model)
-    poolings = [pooling] if isinstance(pooling, str) else list(pooling)
     batch_tokens = batch_tokens or BATCH_TOKENS["cpu" if lm.device == "cpu" else "cuda"]
     stores = {name: _store(lm, corpus, name, bos, batch_tokens, store) for name in poolings}
     missing = {name: each.missing() for name, each in stores.items()}
@@ -91,7 +99,7 @@ def extract_activations(
     arrays = {name: each.open()["activations"] for name, each in stores.items()}
     for name, array in arrays.items():
         array.attrs = stores[name].attrs
-    return arrays[pooling] if isinstance(pooling, str) else arrays
+    return arrays[poolings[0]] if single else arrays
 
 
 def _store(lm, corpus, pooling, bos, batch_tokens, folder):
@@ -112,7 +120,7 @@ def _store(lm, corpus, pooling, bos, batch_tokens, folder):
         "sentence": list(corpus.index),
         "hidden": range(lm.hidden),
     }
-    name = f"{slug(lm.name)}--{slug(name)}--{pooling}"
+    name = f"{slug(lm.name)}--{slug(name)}--{slug(pooling)}"
     variables = {"activations": "float32"}
     return Store("activations", name, coords, variables, "language", attrs, folder)
 

@@ -4,6 +4,8 @@ import contextlib
 import functools
 from collections.abc import Iterator
 
+from .keep.arguments import one_of
+
 #: At most this relative error may a product of two float32 matrices have to count as float32.
 FLOAT32_ERROR = 1e-6
 
@@ -52,6 +54,23 @@ def _onednn_is_float32():
         if (product - exact).norm() > FLOAT32_ERROR * exact.norm():
             return False
     return True
+
+
+def usable_device(device: str | None) -> str:
+    """A device there is; None is :func:`default_device`.
+
+    Raises
+    ------
+    ValueError
+        If it is not ``"cpu"``, nor a GPU that this machine has.
+    """
+    import torch
+
+    if device is None:
+        return default_device()
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    there = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{place}" for place in range(gpus))]
+    return one_of("device", device, there)
 
 
 def default_device() -> str:

@@ -1,12 +1,13 @@
 """Parallel texts as tables: one row a sentence, one column a language."""
 
-from collections.abc import Sequence
-from numbers import Integral
+import re
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 
 import pandas as pd
 
+from .keep import arguments
 from .keep.digest import digest
 from .languages import ALL, check_code
 from .sources import flores, sib200, udhr  # noqa: F401  (they enter themselves among the corpora)
@@ -65,15 +66,14 @@ def load_corpus(
         not UTF-8, a repeated id, not one document a sentence, fewer than two languages: what,
         where and what to do.
     """
-    name = str(name_or_path)
-    if isinstance(languages, str) and languages != ALL:
-        raise ValueError(
-            f"languages is the string {languages!r}; pass a list, [{languages!r}, …], or {ALL!r}"
-        )
-    if languages is not None and languages != ALL:
-        _check_languages(name, languages)
+    name = arguments.name_or_path("corpus", name_or_path, CORPORA)
+    normalize_whitespace = arguments.flag("normalize_whitespace", normalize_whitespace)
+    _check_split(split)
+    if languages is not None and not (isinstance(languages, str) and languages == ALL):
+        languages = arguments.several("languages", languages, ALL)
+        check_languages(name, languages)
     found = _read(name, languages, split)
-    _check_languages(found.name, list(found.columns))
+    check_languages(found.name, list(found.columns))
     corpus = _as_table(found)
     whitespace = "kept"
     if normalize_whitespace:
@@ -144,17 +144,77 @@ def _read(name, languages, split):
     if found is None:
         raise ValueError(
             f"corpus {name!r} is neither a known name ({', '.join(map(repr, CORPORA))}) "
-            "nor a folder or file here"
+            f"nor a folder or file here{arguments.did_you_mean(name, CORPORA)}"
         )
     return found
 
 
-def _check_languages(name, languages):
-    for code in languages:
+def check_corpus(corpus: pd.DataFrame) -> None:
+    """Raise ValueError unless a table is one that :func:`load_corpus` might have returned.
+
+    Parameters
+    ----------
+    corpus : pandas.DataFrame
+        One that was changed since, or made by hand: codes and ids must be there and differ, and
+        every cell must be a text that is not empty.
+    """
+    if not isinstance(corpus, pd.DataFrame):
+        raise ValueError(
+            f"corpus {arguments.told(corpus)}: give the table that load_corpus returns"
+        )
+    name = corpus.attrs.get("name", "corpus")
+    for what, labels in {"language": corpus.columns, "sentence": corpus.index}.items():
+        if not len(labels):
+            raise ValueError(f"corpus {name!r} has no {what}")
+        if labels.has_duplicates:
+            twice = labels[labels.duplicated()][0]
+            raise ValueError(f"corpus {name!r}: {what} {twice!r} stands there twice")
+    for code in corpus.columns:
         check_code(code)
-    repeated = {code for code in languages if list(languages).count(code) > 1}
-    if repeated:
-        raise ValueError(f"corpus {name!r}: language {', '.join(sorted(repeated))} given twice")
+    for label in corpus.index:
+        if not isinstance(label, str):
+            raise ValueError(f"corpus {name!r}: id {label!r} is no str; corpus.index.astype(str)")
+    for code in corpus.columns:
+        _check_text(name, code, corpus[code], corpus.index)
+    _check_cells(name, corpus)
+
+
+def _check_text(name, code, values, ids):
+    """Raise ValueError for what is no text among the sentences of one language."""
+    for sentence, value in zip(ids, values, strict=True):
+        if not isinstance(value, str):
+            raise ValueError(
+                f"corpus {name!r}: language {code}, sentence {sentence}: {value!s:.60}, not text; "
+                "write it as a str, or leave the sentence out"
+            )
+        if "\0" in value:
+            raise ValueError(
+                f"corpus {name!r}: language {code}, sentence {sentence}: U+0000 in it; take it out"
+            )
+
+
+def _check_split(split):
+    """Raise ValueError for what is no name: it becomes part of a path."""
+    if split is None:
+        return
+    if not isinstance(split, str) or not re.fullmatch(r"[^/\\\0]+", split) or split in (".", ".."):
+        raise ValueError(f"split {arguments.told(split)}: give a name, such as 'dev'")
+
+
+def check_languages(name: str, languages: Sequence[str]) -> None:
+    """Raise ValueError unless these are codes of two languages or more.
+
+    Parameters
+    ----------
+    name : str
+        The corpus's, for the error.
+    languages : list of str
+    """
+    for code in languages:
+        try:
+            check_code(code)
+        except ValueError as error:
+            raise ValueError(f"corpus {name!r}: {error}; languages=[…] chooses some") from None
     if len(languages) < 2:
         raise ValueError(
             f"corpus {name!r}: {len(languages)} language(s) ({', '.join(languages)}); "
@@ -165,7 +225,7 @@ def _check_languages(name, languages):
 def _as_table(text):
     name, columns, ids = text.name, text.columns, text.ids
     counts = pd.Series({code: len(lines) for code, lines in columns.items()})
-    usual = counts.mode().iloc[0]
+    usual = counts.mode().iloc[-1]
     if (counts != usual).any():
         odd = counts[counts != usual]
         has = ", ".join(f"{code} has {count}" for code, count in odd.items())
@@ -179,6 +239,10 @@ def _as_table(text):
         twice = index[index.duplicated()][0]
         rows = [i + 1 for i, value in enumerate(index) if value == twice]
         raise ValueError(f"corpus {name!r}: id {twice!r} stands in rows {rows}; ids must differ")
+    if blank := [i for i, value in enumerate(index, 1) if not value.strip()]:
+        raise ValueError(f"corpus {name!r}: row {blank[0]}: its id is empty; ids must differ")
+    for code, lines in columns.items():
+        _check_text(name, code, lines, index)
     return pd.DataFrame(columns, index=index.rename("sentence"), dtype=str)
 
 
@@ -207,13 +271,11 @@ def _check_cells(name, corpus):
 def _pick_sentences(name, corpus, sentences):
     if sentences is None:
         return corpus
-    if isinstance(sentences, Integral):
-        if not 1 <= int(sentences) <= len(corpus):
-            raise ValueError(
-                f"corpus {name!r} has {len(corpus)} sentences, cannot take the first {sentences}"
-            )
-        return corpus.iloc[:sentences]
-    unknown = [i for i in sentences if i not in corpus.index]
-    if unknown:
-        raise ValueError(f"corpus {name!r} has no sentence {unknown[0]!r}")
-    return corpus.loc[list(sentences)]
+    if not isinstance(sentences, Iterable) or getattr(sentences, "ndim", 1) == 0:
+        there = f"corpus {name!r} has {len(corpus)} sentences"
+        return corpus.iloc[: arguments.whole("sentences", sentences, 1, len(corpus), there)]
+    ids = arguments.several("sentences", sentences)
+    if unknown := [i for i in ids if i not in corpus.index]:
+        known = ", ".join(map(repr, corpus.index[:5]))
+        raise ValueError(f"corpus {name!r} has no sentence {unknown[0]!r}; its ids: {known}, …")
+    return corpus.loc[ids]

@@ -17,6 +17,8 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import hmean
 
+from .keep import arguments
+from .keep.labelled import nearest
 from .neighbors import neighbor_languages
 
 #: What of a setting stands in each row of the scores.
@@ -56,9 +58,8 @@ def ilo_scores(
         If k is more than is stored, every tau more than every k, or tau not less than the number
         of languages.
     """
-    ks, taus = np.atleast_1d(k).tolist(), np.atleast_1d(tau).tolist()
-    _check(neighbors, ks, taus)
-    tally = tally_lists(neighbors.isel(neighbor=slice(max(ks))))
+    ks, taus = arguments.wholes("k", k), arguments.wholes("tau", tau)
+    tally = tally_lists(check_setting(neighbors, ks, taus))
     return pd.concat(
         [_tidy(neighbors, near, least, tally.scores(near, least))
          for near, least in itertools.product(ks, taus) if least <= near],
@@ -209,8 +210,8 @@ def bridges(neighbors: xr.Dataset, k: int = 5, tau: int = 3) -> xr.DataArray:
     xarray.DataArray
         bool (layer, language, sentence). Its mean over the sentences is bridge B.
     """
-    _check(neighbors, [k], [tau])
-    met = neighbor_languages(neighbors).isel(neighbor=slice(k))
+    k, tau = arguments.whole("k", k), arguments.whole("tau", tau)
+    met = neighbor_languages(check_setting(neighbors, [k], [tau]))
     new = new_languages(met.values, np.arange(met.sizes["language"])[:, None])
     return met.isel(neighbor=0, drop=True).copy(data=new.sum(axis=-1) >= tau).rename("bridge")
 
@@ -237,14 +238,32 @@ def new_languages(met: np.ndarray, own: np.ndarray) -> np.ndarray:
     return new
 
 
-def _check(neighbors, ks, taus):
-    stored, languages = neighbors.sizes["neighbor"], neighbors.sizes["language"]
-    for k in ks:
-        if not 1 <= k <= stored:
-            raise ValueError(
-                f"k = {k}: {stored} neighbours are stored; call nearest_neighbors(acts, k={k})"
-                if k > stored else f"k = {k}: at least one neighbour is needed"
-            )  # fmt: skip
+def check_setting(neighbors: xr.Dataset, ks: Sequence[int], taus: Sequence[int]) -> xr.Dataset:
+    """The lists that some settings look at, as long as the greatest k.
+
+    Parameters
+    ----------
+    neighbors : xarray.Dataset
+    ks, taus : list of int
+
+    Raises
+    ------
+    ValueError
+        As :func:`ilo_scores`.
+    """
+    near = nearest(neighbors, max(arguments.whole("k", k) for k in ks))
+    check_taus(ks, taus, neighbors.sizes["language"])
+    return near
+
+
+def check_taus(ks: Sequence[int], taus: Sequence[int], languages: int) -> None:
+    """Raise ValueError for a tau that no sentence could meet in so many languages.
+
+    Parameters
+    ----------
+    ks, taus : list of int
+    languages : int
+    """
     for tau in taus:
         if not 1 <= tau < languages:
             raise ValueError(

@@ -11,6 +11,7 @@ import langcodes
 import pandas as pd
 from language_data.names import code_to_names
 
+from .keep.arguments import listed
 from .keep.paths import PACKAGE
 
 #: Where the columns of the table come from: first the ILO paper's 31 languages, then the others.
@@ -78,6 +79,7 @@ def language_table(codes: Sequence[str] | None = None) -> pd.DataFrame:
     if codes is None:
         table = paper.copy()
     else:
+        codes = listed("codes", codes)
         for code in codes:
             check_code(code)
         others = {code: _looked_up(code) for code in codes if code not in paper.index}
@@ -174,7 +176,7 @@ def nearest_code(code: str, known: Iterable[str] = ()) -> str | None:
         language = langcodes.get(str(code)) if len(str(code)) < 4 else langcodes.find(str(code))
         full = language.maximize()
         return f"{full.to_alpha3()}_{full.script}" if full.is_valid() else None
-    except LookupError:
+    except (LookupError, ValueError):  # the second for what is no word at all
         return None
 
 

@@ -9,9 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from .arithmetic import default_device, matmul_precision
+from .arithmetic import matmul_precision, usable_device
+from .keep.arguments import name_or_path, one_of
 from .keep.digest import files_digest
+from .sources.checkpoints import check_hub_name, hub_revision, read_weights, refused
 from .sources.packaged import PACKAGED, packaged_model
+
+DTYPES = ("float32", "bfloat16", "float16")
 
 
 class LanguageModel:
@@ -24,7 +28,8 @@ class LanguageModel:
     name : str
         As asked for.
     source : dict
-        Arguments of ``transformers``' ``from_pretrained``: path, or hub id and commit.
+        Arguments of ``transformers``' ``from_pretrained``: path, or hub id and commit; and that no
+        code of the model's own is run.
     attrs : dict of str
         All that decides the values the model gives: model, revision (hub commit or hash of the
         local files), architecture, dtype, device, matmul, versions of torch, transformers and
@@ -33,6 +38,8 @@ class LanguageModel:
         Number of blocks L; there are L + 1 hidden states.
     hidden : int
         Width of a hidden state.
+    rows : int or None
+        Tokens that its table of embeddings has a row for, where the configuration says it.
     max_tokens : int or None
         Longest input, where the architecture sets one.
     """
@@ -43,7 +50,7 @@ class LanguageModel:
         revision = _revision(source)
         self.name, self.dtype, self.device = name, dtype, device
         # a hub model is pinned to the commit of now, in case it is moved before it is loaded
-        self.source = {"pretrained_model_name_or_path": source}
+        self.source = {"pretrained_model_name_or_path": source, "trust_remote_code": False}
         if not Path(source).is_dir():
             self.source["revision"] = revision
         self.config = AutoConfig.from_pretrained(**self.source)
@@ -58,6 +65,7 @@ class LanguageModel:
         }
         text = self.config.get_text_config()
         self.layers, self.hidden = text.num_hidden_layers, text.hidden_size
+        self.rows = getattr(text, "vocab_size", None)
         self.max_tokens = getattr(text, "max_position_embeddings", None)
         if self.max_tokens and getattr(text, "model_type", "") in (
             "roberta",
@@ -80,7 +88,12 @@ class LanguageModel:
         """The model's tokenizer (``transformers``)."""
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(**self.source)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(**self.source)
+        except Exception as error:  # each kind of tokenizer fails in its own way
+            raise ValueError(
+                f"model {self.name!r}: its tokenizer cannot be read: {refused(error)}"
+            ) from error
         if tokenizer.pad_token is None:  # padding is masked out: which token it is does not matter
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
         tokenizer.padding_side = "right"
@@ -92,6 +105,8 @@ class LanguageModel:
 
         Raises
         ------
+        ValueError
+            If a weight is missing or not finite, or its files are no safetensors.
         RuntimeError
             If the weights do not have the dtype asked for.
         """
@@ -101,10 +116,14 @@ class LanguageModel:
         dtype = getattr(torch, self.dtype)
         large = self.device.startswith("cuda") and not _fits(self.config, dtype)
         with contextlib.nullcontext() if "revision" in self.source else no_progress_bar():
-            model = AutoModel.from_pretrained(
-                **self.source, **_without_pooler(self.config), dtype=dtype,
-                device_map="auto" if large else None,
+            model, missing = read_weights(
+                self.name, self.source, AutoModel.from_pretrained, dtype=dtype,
+                device_map="auto" if large else None, **_without_pooler(self.config),
             )  # fmt: skip
+        if missing:  # transformers would go on with random ones
+            raise ValueError(
+                f"model {self.name!r}: {', '.join(missing)} not in its files; fetch it again"
+            )
         if self.config.is_encoder_decoder:
             model = model.get_encoder()
         loaded = {parameter.dtype for parameter in model.parameters()}
@@ -153,9 +172,8 @@ def load_model(
         if (dtype or model.dtype, device or model.device) != (model.dtype, model.device):
             raise ValueError(f"{model!r} is loaded already; load it by name for {dtype or device}")
         return model
-    name, dtype, device = str(model), dtype or "float32", device or default_device()
-    if dtype not in ("float32", "bfloat16", "float16"):
-        raise ValueError(f"dtype {dtype!r}: choose 'float32', 'bfloat16' or 'float16'")
+    name, device = name_or_path("model", model, PACKAGED), usable_device(device)
+    dtype = one_of("dtype", "float32" if dtype is None else dtype, DTYPES)
     source = os.path.expanduser(name)
     if name in PACKAGED:
         with no_progress_bar():
@@ -168,12 +186,15 @@ def load_model(
             raise ValueError(
                 f"{source} is named like a 4-bit model of this suite; rename the folder"
             )
+    else:
+        check_hub_name(name, PACKAGED)
     try:
         return LanguageModel(name, source, dtype, device)
     except (OSError, ValueError) as error:
+        where = source if Path(source).is_dir() else "the hub"
         raise ValueError(
-            f"model {name!r} is no known name ({', '.join(PACKAGED)}), no model directory here, "
-            f"and cannot be read from the hub: {error}"
+            f"model {name!r} cannot be read from {where}: {refused(error)} "
+            f"(known names: {', '.join(PACKAGED)})"
         ) from error
 
 
@@ -237,9 +258,7 @@ def find_blocks(model: Any, layers: int) -> Any:
 def _revision(source):
     """Commit of a hub model; hash of a local one's weights, configuration and tokenizer."""
     if not Path(source).is_dir():
-        from huggingface_hub import hf_hub_download
-
-        return Path(hf_hub_download(source, "config.json")).parent.name
+        return hub_revision(source)
     wanted = (".safetensors", ".bin", ".json", ".model", ".txt")
     files = sorted(path for path in Path(source).iterdir() if path.suffix in wanted)
     return f"sha256:{files_digest(files)}"

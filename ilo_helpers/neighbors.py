@@ -8,9 +8,11 @@ import pandas as pd
 import xarray as xr
 
 from ._search.knn import RowError, knn
-from .arithmetic import default_device
+from .arithmetic import default_device, usable_device
+from .keep import arguments
 from .keep.digest import arrays_digest
 from .keep.fill import fill
+from .keep.labelled import in_order, nearest, places_of
 from .keep.paths import slug
 from .keep.stores import Store, check_disk
 
@@ -68,8 +70,8 @@ def nearest_neighbors(
         that is zero (cosine) or not finite, with layer, language and sentence; for too little
         memory, with what is needed.
     """
-    acts = _check_shape(acts, k, metric)
-    device = device or default_device()
+    acts, k, metric = check_search(acts, k, metric)
+    device, keep = usable_device(device), arguments.flag("keep", keep)
     # of the values: vectors changed by hand never get the neighbours of the old ones
     vectors = arrays_digest(acts[layer].values for layer in range(acts.sizes["layer"]))
     attrs = acts.attrs | {"metric": metric, "k": k, "vectors": vectors}
@@ -123,13 +125,12 @@ def neighbors_within(
         If the part has no more than k sentences.
     """
     total = [neighbors.sizes["language"], neighbors.sizes["sentence"]]
-    chosen = [np.arange(n) if part is None else np.asarray(part)
-              for n, part in zip(total, (languages, sentences), strict=True)]  # fmt: skip
+    chosen = [
+        places_of("languages", languages, total[0]),
+        places_of("sentences", sentences, total[1]),
+    ]
     rows = (chosen[0][:, None] * total[1] + chosen[1]).ravel()
-    if k >= len(rows):
-        raise ValueError(
-            f"k = {k}: with {len(rows)} sentences in the part, k must be from 1 to {len(rows) - 1}"
-        )
+    k = arguments.whole("k", k, 1, len(rows) - 1, f"with {len(rows)} sentences in the part")
     place = np.full(total[0] * total[1], -1)
     place[rows] = np.arange(len(rows))
     metric, stored = neighbors.attrs["metric"], neighbors.sizes["neighbor"]
@@ -138,8 +139,12 @@ def neighbors_within(
         at = neighbors.sel(layer=layer)
         lists = place[at["index"].values.reshape(-1, stored)[rows]]
         order = np.argsort(lists < 0, axis=1, kind="stable")[:, :k]  # those inside first
-        index = np.take_along_axis(lists, order, 1).astype(np.int32)
-        distance = np.take_along_axis(at["distance"].values.reshape(-1, stored)[rows], order, 1)
+        # where fewer than k are stored, every row is searched anew
+        index = np.empty((len(rows), k), np.int32)
+        distance = np.empty((len(rows), k), np.float32)
+        index[:, :stored] = np.take_along_axis(lists, order, 1)
+        distances = at["distance"].values.reshape(-1, stored)[rows]
+        distance[:, :stored] = np.take_along_axis(distances, order, 1)
         short = np.flatnonzero((lists >= 0).sum(1) < k)
         if len(short):
             points = acts.sel(layer=layer).values.reshape(len(place), -1)[rows]
@@ -171,6 +176,7 @@ def without_translations(neighbors: xr.Dataset, k: int) -> xr.Dataset:
         If too few neighbours are stored.
     """
     languages, sentences = neighbors.sizes["language"], neighbors.sizes["sentence"]
+    k = arguments.whole("k", k)
     need = k + languages - 1
     if neighbors.sizes["neighbor"] < need:
         raise ValueError(
@@ -228,7 +234,7 @@ def neighbor_kinds(neighbors: xr.Dataset, k: int = 5) -> pd.DataFrame:
         One row a layer and language: layer, language, own, translation and other, shares of the
         k neighbours that sum to 1.
     """
-    kinds = list_kinds(neighbors.isel(neighbor=slice(k)))
+    kinds = list_kinds(nearest(neighbors, k))
     layer, language = np.meshgrid(neighbors.layer, neighbors.language, indexing="ij")
     table = {"layer": layer, "language": language}
     table |= {name: (kinds == place).mean((2, 3)) for place, name in enumerate(KINDS)}
@@ -243,30 +249,12 @@ def _dataset(coords, layers, attrs):
     )
 
 
-def in_order(acts: xr.DataArray) -> xr.DataArray:
-    """Activations as (layer, language, sentence, hidden).
-
-    Raises
-    ------
-    ValueError
-        If they have other dimensions.
-    """
-    dims = ("layer", "language", "sentence", "hidden")
-    if set(acts.dims) != set(dims):
-        raise ValueError(f"activations have dimensions {tuple(acts.dims)}, need {dims}")
-    return acts.transpose(*dims)
-
-
-def _check_shape(acts, k, metric):
+def check_search(acts: xr.DataArray, k: int, metric: str) -> tuple[xr.DataArray, int, str]:
+    """What :func:`nearest_neighbors` takes, in order and as Python's types; else ValueError."""
     acts = in_order(acts)
-    if metric not in DISTANCES:
-        raise ValueError(f"metric {metric!r}: choose from {', '.join(map(repr, DISTANCES))}")
     points = acts.sizes["language"] * acts.sizes["sentence"]
-    if not 1 <= k < points:
-        raise ValueError(
-            f"k = {k}: with {points} sentences in all, k must be from 1 to {points - 1}"
-        )
-    return acts
+    k = arguments.whole("k", k, 1, points - 1, f"with {points} sentences in all")
+    return acts, k, arguments.one_of("metric", metric, DISTANCES)
 
 
 def _lists(k, metric, device, memory, acts, _progress):

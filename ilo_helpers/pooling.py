@@ -93,7 +93,8 @@ def tokenize(
     Raises
     ------
     ValueError
-        If a sentence has no token (but special ones) or more than the model takes.
+        If a sentence has no token (but special ones), more than the model takes, or one that the
+        model has no row for.
     """
     coded = lm.tokenizer(
         sentences.tolist(), add_special_tokens=bos, return_special_tokens_mask=True, verbose=False
@@ -106,6 +107,11 @@ def tokenize(
         if lm.max_tokens and len(ids) > lm.max_tokens:
             raise ValueError(
                 f"{where}: {len(ids)} tokens, the model takes {lm.max_tokens}; split the sentence"
+            )
+        if lm.rows and max(ids) >= lm.rows:
+            raise ValueError(
+                f"{where}: token {max(ids)}, and the model has {lm.rows} of them; tokenizer and "
+                "weights are not of one model"
             )
     return pairs
 

@@ -5,6 +5,7 @@ import ast
 import contextlib
 import functools
 import json
+import math
 import os
 import re
 import sys
@@ -17,11 +18,18 @@ from unittest import mock
 
 import pandas as pd
 
+from .corpora import CORPORA, check_languages
+from .keep import arguments
 from .keep.checks import compare_folders
 from .keep.cluster import cluster
 from .keep.digest import settings_digest
 from .keep.paths import ROOT, data_dir, figures_dir, slug
 from .languages import ALL
+from .models import DTYPES
+from .neighbors import DISTANCES
+from .pooling import POOLINGS
+from .sources.checkpoints import check_hub_name
+from .sources.packaged import PACKAGED
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -40,10 +48,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{', '.join(lacking)}: the notebooks chosen have only {', '.join(there)}")
     with contextlib.ExitStack() as stack:
         try:
+            _check_values(parameters)
             stack.enter_context(cluster(word))
         except (ValueError, ConnectionError, ModuleNotFoundError) as error:
             parser.error(str(error))
         return check(paths, parameters) if only_check else _run(paths, parameters)
+
+
+def _check_values(parameters):
+    """Raise ValueError for what no notebook could use, before the first of them starts."""
+    defaults: dict[str, str] = {}
+    for path in _notebooks():
+        defaults |= {name: each["default"] for name, each in notebook_parameters(path).items()}
+    for name, value in parameters.items():
+        default = ast.literal_eval(defaults[name])
+        if value is None and default is not None:
+            raise ValueError(f"{name} = None: give a value, such as {default!r}")
+        if isinstance(default, bool):
+            arguments.flag(name, value)
+        elif isinstance(value, int):
+            arguments.whole(name, value, least=0 if name in ("seed", "directions") else 1)
+        elif isinstance(value, float):
+            arguments.positive(name, value)
+    given = {name: value for name, value in parameters.items() if value is not None}
+    choices = {"metric": DISTANCES, "pooling": POOLINGS, "dtype": DTYPES}
+    for name in set(choices) & set(given):
+        arguments.one_of(name, given[name], choices[name])
+    if given.get("tau", 0) > given.get("k", math.inf):
+        raise ValueError(f"tau = {given['tau']} > k = {given['k']}: no list has as many languages")
+    if given.get("languages", ALL) != ALL:
+        check_languages("of all notebooks", arguments.several("languages", given["languages"], ALL))
+    if "corpus" in given and not Path(given["corpus"]).expanduser().exists():
+        arguments.one_of("corpus", given["corpus"], CORPORA)
+    model = given.get("model", "gemma-3-270m")
+    if model not in PACKAGED and not Path(model).expanduser().is_dir():
+        check_hub_name(model, PACKAGED)
 
 
 def _run(paths, parameters):

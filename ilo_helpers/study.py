@@ -10,12 +10,13 @@ import xarray as xr
 
 from .activations import extract_activations
 from .corpora import load_corpus
-from .ilo import ilo_scores
+from .ilo import check_taus, ilo_scores
+from .keep import arguments
 from .keep.captions import Caption
 from .languages import language_table
 from .models import LanguageModel, load_model
-from .neighbors import nearest_neighbors
-from .pooling import pooling_without_first
+from .neighbors import DISTANCES, nearest_neighbors
+from .pooling import POOLINGS, pooling_without_first
 
 #: The greatest k that a slider offers, where the corpus has as many sentences.
 STORED = 30
@@ -64,7 +65,12 @@ def open_study(
         "model": str(model) if isinstance(model, os.PathLike) else model,
         "corpus": str(corpus),
     }
-    opened |= {name: value for name, value in asked.items() if value is not None}
+    # arrays as lists: they are to be written as code
+    opened |= {name: getattr(value, "tolist", lambda v=value: v)()
+               for name, value in asked.items() if value is not None}  # fmt: skip
+    k, tau = arguments.whole("k", k), arguments.whole("tau", tau)
+    metric = arguments.one_of("metric", metric, DISTANCES)
+    pooling = arguments.one_of("pooling", pooling, POOLINGS)
     text = load_corpus(corpus, languages=languages, sentences=sentences, split=split)
     lm = load_model(model, dtype=dtype)
     return Study(text, lm, k, tau, metric, pooling, split, opened)
@@ -160,6 +166,10 @@ class Study:
     @functools.cached_property
     def scores(self) -> pd.DataFrame:
         """Bridge, reach and ILO, a row a layer and language."""
+        # what would fail after the search fails before it
+        size = self.text.size
+        arguments.whole("k", self.k, 1, size - 1, f"with {size} sentences in all")
+        check_taus([self.k], [self.tau], self.text.shape[1])
         return ilo_scores(self.neighbors, self.k, self.tau)
 
     @functools.cached_property

@@ -123,8 +123,10 @@ def test_errors_name_language_and_sentence(tiny, small, data, monkeypatch):
     with pytest.raises(ValueError, match=r"eng_Latn, sentence 2: \d+ tokens, the model takes 298"):
         extract_activations(tiny("xlm-roberta"), long)
     empty = table({"eng_Latn": ["a", "b"], "deu_Latn": ["", "b"]})
-    with pytest.raises(ValueError, match="deu_Latn, sentence 1: no token"):
+    with pytest.raises(ValueError, match="deu_Latn, sentence 1: empty; fill it"):
         extract_activations(tiny("llama"), empty)
+    with pytest.raises(ValueError, match="deu_Latn, sentence 1: no token"):
+        tokenize(load_model(tiny("llama")), empty["deu_Latn"])
     one = table({"eng_Latn": ["ab", "b"], "deu_Latn": ["ab", "cd"]})
     with pytest.raises(ValueError, match=r"eng_Latn, sentence 2: of 1 token\(s\) 'mean_no_first'"):
         extract_activations(tiny("llama"), one, pooling="mean_no_first", bos=False)

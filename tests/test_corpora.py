@@ -312,9 +312,12 @@ def test_bad_arguments(tmp_path):
         load_corpus("nowhere")
     with pytest.raises(ValueError, match="pass a list"):
         load_corpus("udhr", languages="eng_Latn")
-    with pytest.raises(ValueError, match="eng_Latn given twice"):
+    with pytest.raises(ValueError, match="'eng_Latn' is given twice"):
         load_corpus("udhr", languages=["eng_Latn", "eng_Latn"])
-    with pytest.raises(ValueError, match="has 12 sentences, cannot take the first 13"):
+    with pytest.raises(
+        ValueError,
+        match="sentences = 13: corpus .* has 12 sentences, sentences must be from 1 to 12",
+    ):
         load_corpus(CORPUS, sentences=13)
     with pytest.raises(ValueError, match="has no sentence 'A99.1'"):
         load_corpus(CORPUS, sentences=["A99.1"])

@@ -56,7 +56,8 @@ def made_study(text, k=4, tau=2, layers=3, metric="cosine"):
         acts = world(values, list(text.columns)).assign_coords(sentence=text.index.to_numpy())
         attrs = {"model": "made", "corpus": text.attrs["fingerprint"], "pooling": pooling}
         vectors[pooling] = acts.assign_attrs(attrs)
-    model = SimpleNamespace(name="made", dtype="float32", attrs={}, max_tokens=0, tokenizer=words)
+    facts = {"name": "made", "dtype": "float32", "attrs": {}, "max_tokens": 0, "rows": 0}
+    model = SimpleNamespace(**facts, tokenizer=words)
     study = Study(text, model, k, tau, metric)  # type: ignore[arg-type]
     vars(study).update(vectors=vectors, bare="mean_no_special")  # in place of the model's
     return study

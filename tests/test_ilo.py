@@ -141,7 +141,7 @@ def test_impossible_settings_are_errors(mixed):
     neighbors = nearest_neighbors(world(mixed), k=5)
     with pytest.raises(ValueError, match=r"k = 6: 5 neighbours are stored; call nearest_neighbors"):
         ilo_scores(neighbors, k=6)
-    with pytest.raises(ValueError, match="k = 0: at least one"):
+    with pytest.raises(ValueError, match="k = 0: k must be at least 1"):
         ilo_scores(neighbors, k=0)
     with pytest.raises(ValueError, match="tau = 4 > k = 3"):
         ilo_scores(neighbors, k=3, tau=4)

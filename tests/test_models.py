@@ -80,7 +80,7 @@ def test_a_loaded_model_is_handed_through(tiny):
 def test_clear_errors(tiny, tmp_path):
     with pytest.raises(ValueError, match="dtype 'int8': choose"):
         load_model(tiny("llama"), dtype="int8")
-    with pytest.raises(ValueError, match="no known name"):
+    with pytest.raises(ValueError, match="no such folder here, and no name of a model"):
         load_model(str(tmp_path / "nothing"))
     lm = load_model(tiny("llama"))
     lm.layers = 7

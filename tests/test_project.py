@@ -25,10 +25,11 @@ SLICE = ROOT / "tests/slice"
 FILES = (".png", ".csv", ".json")
 #: The house from the ground up: a module imports only what stands before it.
 ORDER = """
-keep.paths keep.digest keep.registry keep.recipes keep.captions keep.checks keep.stores
+keep.paths keep.digest keep.arguments keep.labelled keep.registry keep.recipes keep.captions
+keep.checks keep.stores
 keep.tables keep.cluster keep.fill
 keep.figures languages sources.texts sources.udhr sources.flores sources.sib200 sources.files
-sources.packaged
+sources.packaged sources.checkpoints
 sources.cldr corpora arithmetic models pooling activations
 _search.memory _search.products _search.kernels _search.knn neighbors ilo study
 regions.fragments regions.rates regions.offsets regions.structure regions.maps

@@ -110,7 +110,9 @@ def test_sharded_weights_and_weights_that_are_not_safetensors(tiny, tmp_path):
     torch.save(model.state_dict(), tmp_path / "bin" / "pytorch_model.bin")
     for name in ("shards", "bin"):
         tokenizer.save_pretrained(tmp_path / name)
-        np.testing.assert_array_equal(load_token_embeddings(tmp_path / name), expected)
+    np.testing.assert_array_equal(load_token_embeddings(tmp_path / "shards"), expected)
+    with pytest.raises(ValueError, match="pytorch_model.bin may hold code and is never read"):
+        load_token_embeddings(tmp_path / "bin")
 
 
 def test_vocabulary_and_matrix_that_do_not_match(tiny, tmp_path):

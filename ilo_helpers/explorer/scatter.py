@@ -109,7 +109,8 @@ class PlainMap:
         with self.widget.batch_update():
             dots = self.widget.data[0]
             dots.x, dots.y = points["x"], points["y"]
-            dots.text = points["language"] + "<br>" + points["text"].map(html.escape)
+            told = points[["language", "text"]].map(html.escape)
+            dots.text = told["language"] + "<br>" + told["text"]
             dots.marker.color = [to_hex(colors[value]) for value in points["group"]]
 
     def join(self, start: int, ends: dict[int, str]) -> None:

@@ -8,8 +8,8 @@ import pandas as pd
 import xarray as xr
 
 from ..activations import BATCH_TOKENS
+from ..keep.labelled import in_order
 from ..models import LanguageModel
-from ..neighbors import in_order
 from ..pooling import POOLINGS, length_batches, tokenize
 from .hooks import check_layer, inference, layer_states, next_token_logits
 from .subspace import Subspace

@@ -54,4 +54,6 @@ class Caption:
 
     def title(self, headline: str) -> str:
         """Title of a figure: what it shows, and below it the settings."""
-        return f"{headline}\n({self})"
+        # a file's name may hold what matplotlib would take for a formula
+        settings = str(self).replace("$", r"\$")
+        return f"{headline}\n({settings})"

@@ -6,7 +6,8 @@ import xarray as xr
 
 from .._search.knn import MARGIN
 from ..ilo import ilo_scores
-from ..neighbors import _check_shape, _dataset, in_order, nearest_neighbors
+from ..keep.labelled import in_order
+from ..neighbors import _dataset, check_search, nearest_neighbors
 from .length import ordered_counts, shuffled_counts, without_length
 
 BLOCK = 500  # rows searched at a time: by 9,300 columns of float64 37 MB
@@ -87,7 +88,7 @@ def csls_neighbors(acts: xr.DataArray, k: int, r: int = 10) -> xr.Dataset:
     xarray.Dataset
         As :func:`ilo_helpers.nearest_neighbors`; ``distance`` is minus CSLS, −4 to 4.
     """
-    _check_shape(acts, r, "cosine")
+    check_search(acts, r, "cosine")
     return _lists(acts, k, "cosine", f"CSLS, r = {r}", r=r)
 
 
@@ -211,7 +212,7 @@ def _name(acts, point):
 
 def _lists(acts, k, metric, control, allowed=None, r=None):
     """Neighbours at every layer, of all or those allowed; with r, by CSLS."""
-    acts = _check_shape(acts, k, metric)
+    acts, k, metric = check_search(acts, k, metric)
     layers, size = [], acts.sizes["language"] * acts.sizes["sentence"]
     allowed = ~np.eye(size, dtype=bool) if allowed is None else allowed
     for layer in acts.layer.values:

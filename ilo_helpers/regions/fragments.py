@@ -15,6 +15,7 @@ import xarray as xr
 from scipy import sparse, stats
 
 from ..ilo import bridges
+from ..keep.labelled import nearest
 from ..languages import language_table
 from ..neighbors import neighbor_languages
 
@@ -75,7 +76,7 @@ def meets_other_family(neighbors: xr.Dataset, k: int = 5) -> xr.DataArray:
         bool (layer, language, sentence).
     """
     family = pd.factorize(language_table(neighbors.language.values.tolist())["family"])[0]
-    met = neighbor_languages(neighbors).isel(neighbor=slice(k))
+    met = neighbor_languages(nearest(neighbors, k))
     own = xr.DataArray(family, {"language": neighbors.language.values})
     return (met.copy(data=family[met.values]) != own).any("neighbor")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..keep.labelled import in_order
 from ..models import LanguageModel
-from ..neighbors import in_order
 from ..pooling import tokenize
 
 

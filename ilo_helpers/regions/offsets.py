@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from scipy.linalg import eigh
 
-from ..neighbors import in_order
+from ..keep.labelled import in_order
 
 
 def remove_offsets(acts: xr.DataArray, directions: int = 0) -> xr.DataArray:

@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from ..keep.labelled import nearest
 from ..neighbors import neighbor_languages
 
 
@@ -27,7 +28,7 @@ def language_rates(neighbors: xr.Dataset, k: int = 5) -> xr.Dataset:
         random from all other sentences; 1 is uniform mixing.
     """
     languages, sentences = neighbors.sizes["language"], neighbors.sizes["sentence"]
-    met = neighbor_languages(neighbors).isel(neighbor=slice(k))
+    met = neighbor_languages(nearest(neighbors, k))
     names = {"neighbor_language": neighbors.language.values}
     rate = (met == xr.DataArray(range(languages), names)).mean(("sentence", "neighbor"))
     by_chance = (sentences - np.eye(languages)) / (languages * sentences - 1)

@@ -9,7 +9,10 @@ import pandas as pd
 from ..languages import ALL, paper_order
 from . import sib200
 from .flores import read_layout
-from .texts import Text, check_there, read_lines, undecodable
+from .texts import Text, check_there, read_lines, read_table
+
+#: Endings of packed files.
+PACKED = (".gz", ".bz2", ".xz", ".zip")
 
 
 def read_path(path: Path, languages: Sequence[str] | str | None, split: str | None) -> Text | None:
@@ -50,6 +53,10 @@ def read_path(path: Path, languages: Sequence[str] | str | None, split: str | No
 def _folder(path):
     """Languages there are, how to read one, no ids, no documents."""
     files = {file.stem: file for file in sorted(path.glob("*.txt"))}
+    if packed := [file for file in sorted(path.glob("*.txt.*")) if file.suffix in PACKED]:
+        raise ValueError(
+            f"corpus {path.name!r}: {packed[0].name} is packed; gunzip it, or take it away"
+        )
     if not files:
         raise ValueError(
             f"corpus {str(path)!r}: no files <code>.txt here, such as eng_Latn.txt, "
@@ -60,20 +67,30 @@ def _folder(path):
 
 def _table(path):
     """The same of one file, with ids and documents if it has columns of them."""
+    what = f"corpus {path.name!r}"
     readers = {
-        ".parquet": pd.read_parquet,
-        ".csv": lambda file: pd.read_csv(file, dtype=str, keep_default_na=False),
-        ".tsv": lambda file: pd.read_csv(
-            file, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE
-        ),
+        ".parquet": lambda: _parquet(what, path),
+        ".csv": lambda: read_table(what, path, ",", csv.QUOTE_MINIMAL),
+        ".tsv": lambda: read_table(what, path, "\t", csv.QUOTE_NONE),
     }
     if path.suffix not in readers:
-        raise ValueError(f"corpus {str(path)!r}: can read {', '.join(readers)}, not {path.suffix}")
-    try:
-        table = readers[path.suffix](path)
-    except UnicodeDecodeError as error:
-        raise undecodable(path.name, path, error) from None
+        kind = path.suffix or "a file without an ending"
+        hint = "; gunzip it first" if path.suffix in PACKED else ""
+        raise ValueError(f"corpus {str(path)!r}: can read {', '.join(readers)}, not {kind}{hint}")
+    table = readers[path.suffix]()
     ids = next((table.pop(column) for column in ("sentence", "id") if column in table), None)
     ids = None if ids is None else ids.astype(str).tolist()
     documents = table.pop("document").astype(str).tolist() if "document" in table else None
-    return list(table), lambda code: table[code].fillna("").astype(str).tolist(), ids, documents
+    return list(table), lambda code: _cells(table[code]), ids, documents
+
+
+def _parquet(what, path):
+    try:
+        return pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{what}: {path.name} cannot be read as a table: {error}") from None
+
+
+def _cells(column):
+    """A column as it is, what is missing as an empty text; load_corpus looks for what is none."""
+    return column.astype(object).where(column.notna(), "").tolist()

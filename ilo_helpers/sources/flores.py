@@ -5,10 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from ..languages import ALL, is_code, language_table, paper_order
-from .texts import CORPORA, Text, check_there, read_lines
+from .texts import CORPORA, Text, check_there, read_lines, read_table
 
 #: Hub repositories: the column of the text, and codes that are named otherwise there.
 HUB = {
@@ -61,7 +59,7 @@ def read_layout(root: Path, languages: Sequence[str] | str | None, split: str | 
     pages = root / f"metadata_{split}.tsv"
     documents = None
     if pages.exists():
-        table = pd.read_csv(pages, sep="\t", dtype=str, quoting=csv.QUOTE_NONE)
+        table = read_table("corpus 'flores200'", pages, "\t", csv.QUOTE_NONE)
         documents = table["URL"].tolist()
     return _text(columns, f"local copy, split {split}", split, documents)
 

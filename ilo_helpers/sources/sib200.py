@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from ..languages import language_table, paper_order
-from .texts import CORPORA, Text, check_there
+from .texts import CORPORA, Text, check_there, read_table
 
 HUB = "Davlan/sib200"
 SPLITS = ["train", "dev", "test"]
+COLUMNS = ["index_id", "category", "text"]
 LICENCE = "Apache-2.0; sentences of FLORES-200, CC BY-SA 4.0, not to be re-hosted as plain text"
 
 
@@ -32,11 +33,17 @@ def reader(root: Path | None) -> Callable[[str, str], pd.DataFrame]:
         return _read_hub
 
     def read(code, split):
-        file = root / code / f"{split}.tsv"
+        file, what = root / code / f"{split}.tsv", f"SIB-200, {str(root)!r}"
         if not file.exists():
-            raise ValueError(f"SIB-200, {str(root)!r}: no {file.relative_to(root)}")
+            raise ValueError(f"{what}: no {file.relative_to(root)}")
         # no quoting: sentences hold lone quotation marks
-        return pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
+        table = read_table(what, file, "\t", csv.QUOTE_NONE)
+        if lacking := [column for column in COLUMNS if column not in table]:
+            raise ValueError(
+                f"{what}: {file.relative_to(root)} has no column {', '.join(lacking)}; need "
+                f"{', '.join(COLUMNS)}"
+            )
+        return table
 
     return read
 

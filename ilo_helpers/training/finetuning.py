@@ -21,6 +21,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ..arithmetic import fast_matmul
+from ..keep import arguments
 from ..keep.digest import settings_digest
 from ..keep.paths import data_dir, slug
 from ..keep.recipes import RECIPES
@@ -91,6 +92,8 @@ def fine_tune(
     ValueError
         For a language, label or split the task lacks, or an unknown ``freeze``.
     """
+    freeze, seed, learning_rate, epochs = _checked(task, language, freeze, seed, learning_rate,
+                                                   epochs)  # fmt: skip
     lm = load_model(model)
     check_languages(task.attrs["name"], task, language.split("+"))
     words = label_words(task, language, words)
@@ -122,6 +125,20 @@ def fine_tune(
     os.rename(work / "final", folder)
     shutil.rmtree(work)
     return folder
+
+
+def _checked(task, language, freeze, seed, learning_rate, epochs):
+    """Settings as Python's own types."""
+    if not isinstance(task, pd.DataFrame):
+        raise ValueError(f"task {arguments.told(task)}: give the table that load_task returns")
+    for name, value in {"language": language, "freeze": freeze}.items():
+        if not isinstance(value, str):
+            raise ValueError(
+                f"{name} {arguments.told(value)}: give one str; of several, joined by +"
+            )
+    return (str(freeze), arguments.whole("seed", seed, 0),
+            arguments.positive("learning_rate", learning_rate),
+            arguments.whole("epochs", epochs))  # fmt: skip
 
 
 def freeze_parameters(

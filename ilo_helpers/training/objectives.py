@@ -10,6 +10,7 @@ import pandas as pd
 from ..arithmetic import fast_matmul
 from ..models import LanguageModel, no_progress_bar
 from ..pooling import length_batches
+from ..sources.checkpoints import read_weights
 from .tasks import WORDS
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ def causal_model(lm: LanguageModel) -> "torch.nn.Module":
 
     dtype = getattr(torch, lm.dtype)
     with no_progress_bar():
-        network, info = AutoModelForCausalLM.from_pretrained(
-            **lm.source, dtype=dtype, output_loading_info=True
+        network, missing = read_weights(
+            lm.name, lm.source, AutoModelForCausalLM.from_pretrained, dtype=dtype
         )
-    if info["missing_keys"]:  # transformers would go on with random weights
+    if missing:  # transformers would go on with random weights
         raise ValueError(
-            f"model {lm.name!r} has no language-modelling head ({', '.join(info['missing_keys'])} "
+            f"model {lm.name!r} has no language-modelling head ({', '.join(missing)} "
             "not in its files): it cannot say a label's word"
         )
     network.config.use_cache = False

@@ -1,5 +1,6 @@
 """Classification tasks that are the same in every language."""
 
+import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..keep import arguments
 from ..keep.digest import digest
 from ..keep.registry import Registry
 from ..languages import check_code, language_table
 from ..sources import sib200
 from ..sources.cldr import CLDR_LACKS, cldr_names
 from ..sources.sib200 import SPLITS
+from ..sources.texts import read_table
 
 #: Tasks by name: functions of languages (list of FLORES codes, or None for the task's own choice;
 #: more may be given) that return a table with :data:`COLUMNS` and a dictionary: ``source``,
@@ -58,7 +61,10 @@ def load_task(
         For an unknown language or one the task lacks, a missing column or split, an empty
         text, an id that is in two splits or has two labels: names row and column.
     """
-    name, path = str(name_or_path), Path(name_or_path).expanduser()
+    name = arguments.name_or_path("task", name_or_path, TASKS)
+    path = Path(name).expanduser()
+    if languages is not None:
+        languages = arguments.several("languages", languages)
     for code in languages or []:
         check_code(code)
     if name in TASKS:
@@ -69,7 +75,8 @@ def load_task(
         name, (task, attrs) = path.stem, _read_file(path)
     else:
         there = ", ".join(map(repr, TASKS))
-        raise ValueError(f"task {name!r} is neither {there} nor a folder or file here")
+        hint = arguments.did_you_mean(name, TASKS)
+        raise ValueError(f"task {name!r} is neither {there} nor a folder or file here{hint}")
     _check(name, task)
     if languages is not None:
         check_languages(name, task, languages)
@@ -186,13 +193,15 @@ def _read_file(path):
     if separator is None:
         raise ValueError(f"task {str(path)!r}: can read .csv and .tsv, not {path.suffix}")
     attrs = {"source": f"local {path.name}", "licence": "not stated"}
-    return pd.read_csv(path, dtype=str, keep_default_na=False, sep=separator), attrs
+    return read_table(f"task {path.stem!r}", path, separator, csv.QUOTE_MINIMAL), attrs
 
 
 def _check(name, task):
     missing = [column for column in COLUMNS if column not in task]
     if missing:
         raise ValueError(f"task {name!r}: no column {', '.join(missing)}; need {COLUMNS}")
+    if task.empty:
+        raise ValueError(f"task {name!r} has no rows")
     for code in task["language"].unique():
         check_code(code)
     for column in COLUMNS:
@@ -210,6 +219,9 @@ def _check(name, task):
         several = task.groupby("id")[column].nunique()
         if (several > 1).any():
             raise ValueError(f"task {name!r}: id {several.idxmax()!r} is in two {what}")
+    if (twice := task.duplicated(["language", "id"])).any():
+        row = task[twice].iloc[0]
+        raise ValueError(f"task {name!r}: id {row['id']!r} stands twice in {row['language']}")
     untrained = set(task["label"]) - set(task.loc[task["split"] == "train", "label"])
     if untrained:
         raise ValueError(f"task {name!r}: label {sorted(untrained)} is not in the train split")

@@ -18,8 +18,10 @@ from scipy.linalg import svdvals
 from tqdm import tqdm
 
 from ..ilo import ilo_scores
+from ..keep.arguments import several
+from ..keep.labelled import in_order
 from ..keep.registry import Registry
-from ..neighbors import in_order, neighbor_kinds, without_translations
+from ..neighbors import neighbor_kinds, without_translations
 from .cka import kernel_cka
 from .clouds import DECIMALS, NEIGHBORHOOD, Cloud, Pair
 
@@ -184,7 +186,8 @@ def alignment_scores(
             raise ValueError(
                 f"{acts.sizes[dim]} {dim}s: alignment needs at least {least}; load a corpus of more"
             )
-    names = [metrics] if isinstance(metrics, str) else list(metrics or ALIGNMENT_METRICS)
+    wanted = ALIGNMENT_METRICS if metrics is None else metrics
+    names = [wanted] if isinstance(wanted, str) else several("metrics", wanted)
     chosen = [ALIGNMENT_METRICS[name] for name in names]
     languages = acts.language.values.tolist()
     pivot = _check_pivot(pivot, languages)

@@ -9,7 +9,8 @@ import xarray as xr
 from scipy import stats
 from scipy.stats import hmean
 
-from ..ilo import ilo_scores, number_blocks, tally_lists
+from ..ilo import check_setting, ilo_scores, number_blocks, tally_lists
+from ..keep import arguments
 
 
 def bootstrap_scores(
@@ -33,7 +34,9 @@ def bootstrap_scores(
     dict of str to numpy.ndarray
         ``"bridge"``, ``"reach"``, ``"ilo"``, each float64 (draw, layer, language).
     """
-    tally = tally_lists(neighbors.isel(neighbor=slice(k)))
+    near = check_setting(neighbors, [k], [arguments.whole("tau", tau)])
+    draws, seed = arguments.whole("draws", draws), arguments.whole("seed", seed, 0)
+    tally = tally_lists(near)
     languages, sentences = tally.met.shape[1:3]
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(sentences, np.full(sentences, 1 / sentences), draws)
@@ -67,7 +70,8 @@ def leave_one_out_scores(
     dict of str to numpy.ndarray
         As :func:`bootstrap_scores`, with as many draws as there are sentences or blocks.
     """
-    return tally_lists(neighbors.isel(neighbor=slice(k))).without_each(k, tau, blocks)
+    near = check_setting(neighbors, [k], [arguments.whole("tau", tau)])
+    return tally_lists(near).without_each(near.sizes["neighbor"], int(tau), blocks)
 
 
 def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,9 @@ import pandas as pd
 import xarray as xr
 
 from ..ilo import ilo_scores
+from ..keep.labelled import in_order
 from ..languages import language_table
-from ..neighbors import in_order, nearest_neighbors
+from ..neighbors import nearest_neighbors
 from .intervals import bootstrap_scores, interval, jackknife_interval, leave_one_out_scores
 
 
