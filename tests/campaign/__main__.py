@@ -12,7 +12,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # children are forked off: see trial.fork
 
 ROOT = Path(__file__).parents[2]
-KINDS = ["kills"]
+KINDS = ["kills", "workers", "disk", "damage", "memory", "machines", "load", "inputs"]
 
 
 def main() -> int:
@@ -21,9 +21,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of moments and places")
     parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="kinds of fault")
     parser.add_argument("--minutes", type=float, default=40, help="begin nothing after so many")
-    parser.add_argument("--results", type=Path, default=ROOT / "build/campaign.jsonl",
-        help="what was done; a try that stands here is not repeated (delete the file to begin anew)",
-        )  # fmt: skip
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=ROOT / "build/campaign.jsonl",
+        help="what was done: no try that stands here is repeated; delete it to begin anew",
+    )
     parser.add_argument("--table", type=Path, default=ROOT / "benchmarks/campaign.md")
     parser.add_argument("--again", action="store_true", help="repeat what did not survive")
     options = parser.parse_args()
@@ -37,7 +40,7 @@ def main() -> int:
         faults = _faults(Path(folder), options.seed)
         _run(faults, options)
     results = _results(options.results)
-    report.write(options.table, faults, results, sum(each["seconds"] for each in results))
+    report.write(options.table, faults, results)
     broken = [each for each in results if each["survived"] is False]
     print(f"{len(results)} tries, {len(broken)} broke a promise; {options.table.name} is written")
     return int(bool(broken))
@@ -103,7 +106,7 @@ def _run(faults, options):
                 survived, happened = False, str(failure)
             line = {"kind": fault.kind, "what": fault.what, "try": number, "seed": options.seed,
                     "survived": survived, "happened": happened,
-                    "seconds": round(time.monotonic() - start, 2)}  # fmt: skip
+                    "number": fault.inputs, "seconds": round(time.monotonic() - start, 2)}  # fmt: skip
             with options.results.open("a") as file:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
             mark = {True: "ok", False: "BROKEN", None: "not tried"}[survived]

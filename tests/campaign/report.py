@@ -18,7 +18,7 @@ HEAD = """# Faults made on purpose
 """
 
 
-def write(path: Path, faults: Iterable, results: list[dict], seconds: float) -> None:
+def write(path: Path, faults: Iterable, results: list[dict]) -> None:
     """Write the table of all results there are.
 
     Parameters
@@ -28,53 +28,55 @@ def write(path: Path, faults: Iterable, results: list[dict], seconds: float) -> 
         In their order.
     results : list of dict
         Lines of the file of results.
-    seconds : float
-        That all tries took together.
     """
-    by_fault = collections.defaultdict(list)
+    found = collections.defaultdict(list)
     for each in results:
-        by_fault[each["kind"], each["what"]].append(each)
-    blocks = collections.defaultdict(list)
-    not_tried = []
+        found[each["kind"], each["what"]].append(each)
+    blocks, left_out = collections.defaultdict(list), []
     for fault in faults:
-        found = by_fault.get((fault.kind, fault.what), [])
-        tried = [each for each in found if each["survived"] is not None]
-        reasons = {each["happened"] for each in found if each["survived"] is None}
-        not_tried += [f"- {fault.kind}, {fault.what}: {reason}" for reason in sorted(reasons)]
+        lines = found[fault.kind, fault.what]
+        tried = [each for each in lines if each["survived"] is not None]
+        reasons = {each["happened"] for each in lines if each["survived"] is None}
+        left_out += [f"- {fault.kind}, {fault.what}: {reason}" for reason in sorted(reasons)]
         if tried:
             blocks[fault.kind].append((fault, tried))
-    tried = [each for block in blocks.values() for _, found in block for each in found]
-    kinds = "\n".join(
-        f"| {kind} | {sum(len(found) for _, found in block)} | "
-        f"{sum(each['survived'] for _, found in block for each in found)} |"
-        for kind, block in blocks.items()
-    )
-    text = HEAD.format(
-        tried=len(tried), rows=sum(map(len, blocks.values())), kinds=kinds, machine=machine(seconds),
-        survived=sum(each["survived"] for each in tried),
-    )  # fmt: skip
+    counts = {kind: _counts(block) for kind, block in blocks.items()}
+    tried, survived = map(sum, zip(*counts.values(), strict=True))
+    kinds = "\n".join(f"| {kind} | {n} | {yes} |" for kind, (n, yes) in counts.items())
+    seconds = sum(each["seconds"] for each in results)
+    text = HEAD.format(tried=tried, rows=sum(map(len, blocks.values())), kinds=kinds,
+                       machine=machine(seconds), survived=survived)  # fmt: skip
     for kind, block in blocks.items():
-        text += f"\n## {kind.capitalize()}\n\n| what was done | tries | promised | happened | survived |"
-        text += "\n|---|---|---|---|---|\n"
-        text += "".join(_row(fault, found) for fault, found in block)
-    text += "\n## Not tried\n\n" + ("\n".join(not_tried) or "Nothing was left out.") + "\n"
+        text += f"\n## {kind.capitalize()}\n\n"
+        text += (
+            "| what was done | tries | promised | happened | survived |\n|---|---|---|---|---|\n"
+        )
+        text += "".join(_row(fault, lines) for fault, lines in block)
+    text += "\n## Not tried\n\n" + ("\n".join(left_out) or "Nothing was left out.") + "\n"
     path.write_text(text, encoding="utf-8")
 
 
-def _row(fault, found):
-    survived = sum(each["survived"] for each in found)
-    said = collections.Counter(each["happened"].split(": ")[0] if each["survived"]
-                               else each["happened"] for each in found)  # fmt: skip
-    told = "; ".join(f"{each}{f' ({n})' if len(said) > 1 else ''}" for each, n in said.most_common(4))
+def _counts(block):
+    """Tries, and those that survived."""
+    lines = [each for _, lines in block for each in lines]
+    return sum(each.get("number", 1) for each in lines), sum(
+        each.get("number", 1) for each in lines if each["survived"]
+    )
+
+
+def _row(fault, lines):
+    tries, survived = _counts([(fault, lines)])
+    said = collections.Counter(each["happened"].split(" ~ ")[0] for each in lines)
+    told = "; ".join(f"{each} ({n})" if len(said) > 1 else each for each, n in said.most_common(4))
     told = told.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-    yes = "yes" if survived == len(found) else f"**{survived} of {len(found)}**"
-    return f"| {fault.what} | {len(found)} | {fault.promise} | {told} | {yes} |\n"
+    yes = "yes" if survived == tries else f"**{survived} of {tries}**"
+    return f"| {fault.what} | {tries} | {fault.promise} | {told} | {yes} |\n"
 
 
 def machine(seconds: float) -> str:
     """What it ran on, and for how long."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "zarr"))
     return (
-        f"One run of {seconds / 60:.0f} minutes on {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}, {packages}; one thread where nothing else is said."
+        f"{seconds / 60:.0f} minutes on {os.cpu_count()} cores, {platform.system()}, Python "
+        f"{platform.python_version()}, {packages}; one thread where nothing else is said."
     )

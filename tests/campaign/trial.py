@@ -23,7 +23,8 @@ LIMIT = 300
 class Fault:
     """What is done, so many times: ``run`` takes the number of the try, returns what happened.
 
-    It raises AssertionError, with what happened, where the promise was broken.
+    It raises AssertionError, with what happened, where the promise was broken. A try may be of
+    several ``inputs``.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Fault:
     promise: str
     tries: int
     run: Callable[[int], str]
+    inputs: int = 1
 
 
 class NotTried(Exception):
