@@ -108,7 +108,7 @@ def _save(path, table, caption, details, drawing=None, draw=lambda: None):
     with contextlib.suppress(FileNotFoundError, ValueError):  # one is missing, or damaged
         kept, old = json.loads(file.read_text(encoding="utf-8")), numbers.read_text("utf-8")
         same = all(kept.get(key) == value for key, value in decides.items())
-        if same and _same_table(old, text, decides["tolerance"], kept["table"]):
+        if same and _same_table(old, text, decides["tolerance"], kept.get("table")):
             return False
     versions = {"python": platform.python_version()}
     versions |= {p: version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}

@@ -252,7 +252,7 @@ class Store:
         try:
             sums = json.loads(self._checksums(part).read_text())
             sums.pop("threads", None)
-        except (ValueError, AttributeError):  # no JSON, or no table of files
+        except (ValueError, AttributeError, TypeError):  # no JSON, or no table of files
             return "its checksum file cannot be read"
         for name, expected in sums.items():
             path = self._array / name

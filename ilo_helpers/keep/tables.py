@@ -11,7 +11,7 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 
-from .digest import file_digest, settings_digest, written_whole
+from .digest import settings_digest, written_whole
 from .paths import data_dir, shorten, slug
 from .recipes import RECIPES
 from .stores import alone
@@ -94,9 +94,9 @@ def _write(table, file):
     """A table, and beside it the file's hash, as ``sha256sum --check`` takes it."""
     with written_whole(file) as part:
         table.to_parquet(part, index=False)
-        line = f"{file_digest(part)}  {file.name}\n"
+        line = _line(file, part.read_bytes())
     with written_whole(_hash_of(file)) as part:
-        part.write_text(line, encoding="utf-8")
+        part.write_bytes(line)
 
 
 def _read(file):
@@ -104,11 +104,16 @@ def _read(file):
     if not file.exists():
         return None
     content, sums = file.read_bytes(), _hash_of(file)
-    with contextlib.suppress(ValueError, OSError):  # what pyarrow says of bytes that are no table
-        if not sums.exists() or sums.read_text().split()[:1] == [sha256(content).hexdigest()]:
+    # one of older code has no hash
+    if not sums.exists() or sums.read_bytes() == _line(file, content):
+        with contextlib.suppress(ValueError, OSError):  # pyarrow's, of bytes that are no table
             return pd.read_parquet(io.BytesIO(content))
     warnings.warn(f"{file.name} was changed or cut short; it will be made again", stacklevel=3)
     return None
+
+
+def _line(file, content):
+    return f"{sha256(content).hexdigest()}  {file.name}\n".encode()
 
 
 def _hash_of(file):

@@ -74,13 +74,14 @@ def _import_all():
     """What the steps import when they run: a child then begins at once."""
     import matplotlib.pyplot
     import peft
+    import psutil
     import pyarrow.parquet
     import zarr
     from transformers import AutoModel, AutoTokenizer, LlamaForCausalLM, LlamaModel, Trainer
 
     from ilo_helpers.arithmetic import matmul_precision
 
-    assert [matplotlib.pyplot, peft, pyarrow.parquet, zarr, AutoModel, AutoTokenizer]
+    assert [matplotlib.pyplot, peft, psutil, pyarrow.parquet, zarr, AutoModel, AutoTokenizer]
     assert [LlamaForCausalLM, LlamaModel, Trainer]
     matmul_precision("cpu")
 
@@ -106,7 +107,8 @@ def _run(faults, options):
                 survived, happened = False, str(failure)
             line = {"kind": fault.kind, "what": fault.what, "try": number, "seed": options.seed,
                     "survived": survived, "happened": happened,
-                    "number": fault.inputs, "seconds": round(time.monotonic() - start, 2)}  # fmt: skip
+                    "number": fault.inputs,
+                    "seconds": round(time.monotonic() - start, 2)}  # fmt: skip
             with options.results.open("a") as file:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
             mark = {True: "ok", False: "BROKEN", None: "not tried"}[survived]

@@ -90,12 +90,13 @@ def on_cluster(place: Path, inputs: Path, seed: int, scene: Scene, what: str, nu
         os.kill(victim, signal.SIGKILL)
     status = child.wait()
     assert what == "the client" or status == 0, f"the client failed: {child.said()}"
-    there = {name: os.stat(folder / name).st_ino for pattern in scene.finished
-             for name in map(str, (p.relative_to(folder) for p in folder.glob(pattern)))}  # fmt: skip
+    there = {
+        path: path.stat().st_ino for pattern in scene.finished for path in folder.glob(pattern)
+    }
     run_whole(lambda: in_folder(do, inputs, folder), place / "log")
     told = difference(files(folder), right)
     assert not told, f"after the next run the folder {told}"
-    again = [name for name, inode in there.items() if os.stat(folder / name).st_ino != inode]
+    again = [path.name for path, inode in there.items() if path.stat().st_ino != inode]
     assert not again, f"made again: {again[0]} ({len(again)})"
     return "completed" if status == 0 else "went on"
 
