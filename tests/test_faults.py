@@ -254,8 +254,9 @@ def test_a_model_whose_file_was_changed_is_refused(tiny, tmp_path):
 
 @pytest.fixture
 def task(tmp_path):
+    sizes = {"train": 40, "dev": 4, "test": 4}
     rows = [("eng_Latn", split, f"{split}{i}", f"a text {i}", "unit script".split()[i % 2])
-            for split, items in {"train": 40, "dev": 4, "test": 4}.items() for i in range(items)]  # fmt: skip
+            for split, items in sizes.items() for i in range(items)]  # fmt: skip
     columns = ["language", "split", "id", "text", "label"]
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "toy.csv", index=False)
     return load_task(tmp_path / "toy.csv")

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import LANGUAGES
+from packaging.specifiers import Specifier
 
 from ilo_helpers import reproduce
 from ilo_helpers.keep.checks import compare_tables
@@ -105,7 +106,10 @@ def test_the_book_describes_every_module():
 def test_environment_names_only_what_exists():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     python, pip, packages = environment["dependencies"]
-    assert python.startswith("python=") and pip == "pip"
+    assert pip == "pip" and Specifier(PROJECT["project"]["requires-python"]).contains(
+        python.removeprefix("python=")
+    )
+    assert environment["channels"] == ["conda-forge"]
     assert packages == {"pip": ["-c constraints.txt", "-e .[offline]"]}
     assert (ROOT / "constraints.txt").exists()
     assert "offline" in PROJECT["project"]["optional-dependencies"]
