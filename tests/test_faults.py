@@ -1,11 +1,13 @@
 """What the campaign of faults found, held down: see tests/campaign and benchmarks/campaign.md."""
 
+import io
 import json
 import os
 import random
 import shutil
 import stat
 import threading
+import time
 from unittest import mock
 
 import numpy as np
@@ -20,9 +22,12 @@ from ilo_helpers import load_model, memory, save_figure
 from ilo_helpers.keep import digest, figures, tables
 from ilo_helpers.keep.captions import Caption
 from ilo_helpers.keep.digest import folder_written_whole, write_sums, written_whole
+from ilo_helpers.keep.messages import say
 from ilo_helpers.keep.paths import slug
+from ilo_helpers.keep.registry import Registry
 from ilo_helpers.keep.stores import alone
 from ilo_helpers.keep.tables import TableStore, kept_table
+from ilo_helpers.sources import packaged
 from ilo_helpers.training import finetuning
 from ilo_helpers.training.finetuning import fine_tune
 from ilo_helpers.training.tasks import load_task
@@ -252,6 +257,30 @@ def test_a_model_whose_file_was_changed_is_refused(tiny, tmp_path):
         load_model(folder)
 
 
+def test_a_model_is_unpacked_once_and_what_a_killed_process_left_is_deleted(data, monkeypatch):
+    (data / "models").unlink()
+    left = data / "models" / ".mine-abcdefgh" / "mine"
+    left.mkdir(parents=True)
+    unpacked = []
+
+    def unpack(folder):
+        unpacked.append(folder)
+        time.sleep(0.2)
+        (folder / "config.json").write_text("{}")
+
+    monkeypatch.setattr(packaged, "PACKAGED", Registry("packaged model"))
+    packaged.PACKAGED.add("mine", notice="Mine", hub=None, install="")(unpack)
+    threads = [threading.Thread(target=packaged.packaged_model, args=("mine",)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(unpacked) == 1
+    names = {path.name for path in (data / "models").iterdir()}
+    assert names == {"mine", ".mine.lock"}
+    assert (data / "models/mine/SHA256SUMS").read_text().count("\n") == 2  # and NOTICE
+
+
 @pytest.fixture
 def task(tmp_path):
     sizes = {"train": 40, "dev": 4, "test": 4}
@@ -310,6 +339,13 @@ def test_a_long_name_is_cut_and_stays_one_of_its_own():
     for name in ("m" * 250, "అ" * 83):
         short = slug(name)
         assert len(short.encode()) <= 120 and short != slug(f"{name}x")
+
+
+def test_a_name_that_the_terminal_cannot_print_ends_nothing(monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", out)
+    say("2 × అ")
+    assert out.buffer.getvalue() == b"2 ? ?\n"
 
 
 # -- memory -------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ import xarray as xr
 from filelock import FileLock, Timeout
 
 from .digest import file_digest, folder_written_whole, settings_digest, sync, written_whole
+from .messages import say
 from .paths import data_dir, shorten
 from .recipes import RECIPES
 
@@ -44,7 +45,7 @@ def alone(file: Path, what: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"another process is writing {what}; waiting for it", flush=True)
+        say(f"another process is writing {what}; waiting for it")
         lock.acquire()
     try:
         yield
@@ -141,7 +142,7 @@ class Store:
             with folder_written_whole(self._array) as work:
                 self._lay_out(work)
         elif not self._is_laid_out():
-            print(f"{self.path.name}: laid out anew, its labels or sizes were damaged", flush=True)
+            say(f"{self.path.name}: laid out anew, its labels or sizes were damaged")
             with tempfile.TemporaryDirectory(prefix=".array.zarr-", dir=self.path) as folder:
                 self._lay_out(Path(folder))
                 for path in sorted(Path(folder).rglob("*")):

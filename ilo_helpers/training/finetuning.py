@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from ..arithmetic import fast_matmul
 from ..keep.digest import rename_whole, settings_digest, write_sums
+from ..keep.messages import say
 from ..keep.paths import data_dir, shorten, slug
 from ..keep.recipes import RECIPES
 from ..keep.stores import alone
@@ -120,11 +121,11 @@ def _fine_tune(lm, splits, settings, folder, work):
     network = freeze_parameters(causal_model(lm), lm.layers, freeze, seed)
     sizes = [(each.numel(), each.requires_grad) for each in network.parameters()]
     trained = settings["trained_parameters"] = sum(n for n, moves in sizes if moves)
-    # beside each weight that moves: its gradient, and AdamW's two moments
-    need = sum(3 * each.nbytes for each in network.parameters() if each.requires_grad)
-    check_memory(f"gradients and moments of {lm.name!r}", need, lm.device)
-    print(f"{folder.name}: {len(splits['train'])} items, training {trained:,} of "
-          f"{sum(n for n, _ in sizes):,} parameters", flush=True)  # fmt: skip
+    # of each weight that moves: itself (so far the file's page), its gradient, AdamW's two moments
+    need = sum(4 * each.nbytes for each in network.parameters() if each.requires_grad)
+    check_memory(f"weights, gradients and moments of {lm.name!r}", need, lm.device)
+    say(f"{folder.name}: {len(splits['train'])} items, training {trained:,} of "
+          f"{sum(n for n, _ in sizes):,} parameters")  # fmt: skip
     answers = encode_answers(lm, words)
     data = {
         split: [(encode(lm, words, text), answers[label]) for text, label in items]

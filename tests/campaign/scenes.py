@@ -67,8 +67,6 @@ def noted(work: Path):
     with contextlib.ExitStack() as stack:
         for kind in (Store, TableStore):
             stack.enter_context(mock.patch.object(kind, "write", _noted_write(kind.write, note)))
-        unpack = {name: _noted_unpack(each, note) for name, each in PACKAGED.items()}
-        stack.enter_context(mock.patch.dict(PACKAGED, unpack))
         yield
 
 
@@ -77,14 +75,6 @@ def _noted_write(write, note):
     def wrapped(self, part, **values):
         write(self, part, **values)
         note(f"{self.path.name} {part}")
-
-    return wrapped
-
-
-def _noted_unpack(unpack, note):
-    @functools.wraps(unpack)
-    def wrapped(folder):
-        unpack(folder)
 
     return wrapped
 
