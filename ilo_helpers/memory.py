@@ -35,7 +35,7 @@ def _left(folder, limit, usage):
     """Bytes left to a group; more than any machine has where it has no limit."""
     with contextlib.suppress(OSError, ValueError):  # not there, or "max"
         stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        cached = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
+        cached = int(stat.get("total_inactive_file") or stat.get("inactive_file") or 0)
         return int((folder / limit).read_text()) - int((folder / usage).read_text()) + cached
     return 2**63
 

@@ -241,6 +241,19 @@ def test_settings_that_are_damaged_are_written_anew(text, data):
     assert file.read_text() == right
 
 
+def test_a_checkout_that_is_not_installed_saves_figures_too(data, monkeypatch):
+    real = figures.version
+
+    def version(package):
+        if package == "ilo-helpers":
+            raise figures.PackageNotFoundError(package)
+        return real(package)
+
+    monkeypatch.setattr(figures, "version", version)
+    versions = json.loads(drawn([1.0]).with_suffix(".json").read_text())["versions"]
+    assert versions["ilo-helpers"] is None and versions["torch"]
+
+
 # -- models -------------------------------------------------------------------------------
 
 

@@ -27,7 +27,8 @@ FILES = (".png", ".csv", ".json")
 #: The house from the ground up: a module imports only what stands before it.
 ORDER = """
 keep.paths keep.messages keep.digest keep.registry keep.recipes keep.captions keep.checks
-keep.stores keep.tables keep.cluster keep.fill keep.figures languages sources.texts sources.udhr sources.flores sources.sib200 sources.files
+keep.stores keep.tables keep.cluster keep.fill keep.figures
+languages sources.texts sources.udhr sources.flores sources.sib200 sources.files
 sources.packaged
 sources.cldr corpora arithmetic memory models pooling activations
 _search.memory _search.products _search.kernels _search.knn neighbors ilo study

@@ -6,7 +6,7 @@ import io
 import json
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,7 @@ def _save(path, table, caption, details, drawing=None, draw=lambda: None):
         if same and _same_table(old, text, decides["tolerance"], kept.get("table")):
             return False
     versions = {"python": platform.python_version()}
-    versions |= {p: version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
+    versions |= {p: _version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
     note = {
         "figure": path.stem, "table": f"sha256:{digest(text, length=64)}", **decides,
         "provenance": caption.provenance, "commit": _commit(), "versions": versions,
@@ -166,6 +166,14 @@ def _drawing():
     """Hash of the package's drawing code: a picture by other code is drawn anew."""
     files = sorted((PACKAGE / "plots").glob("*.*"))
     return digest(*(file.read_text(encoding="utf-8") for file in files))
+
+
+def _version(package):
+    """Version of a package; None of a checkout that is on the path and not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 @functools.cache
