@@ -10,10 +10,7 @@ from .power import fail, watched
 from .scenes import SCENES, Scene, in_folder, load_text
 from .trial import Fault, NotTried, difference, files, fork, fresh, left_over, run_whole
 
-PROMISE = (
-    "the same call completes, every file is byte for byte that of an undisturbed run, and no part "
-    "that was finished is made again"
-)
+PROMISE = "the next run completes, byte for byte; no finished part is made again"
 HOW = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT,
        "power loss": signal.SIGKILL}  # fmt: skip
 #: Times that each step is killed each way.

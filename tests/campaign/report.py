@@ -10,12 +10,14 @@ from pathlib import Path
 HEAD = """# Faults made on purpose
 
 `make campaign` writes this table: {tried} faults and inputs in {rows} rows, {survived} survived.
-*Survived*: what was promised is what happened, in every try. {machine}
+*Survived*: what happened is what was promised, in every try; *byte for byte*: every file is that of an undisturbed run. {machine}
+
+Steps run on a text of 12 paragraphs in 6 languages and on a model of three blocks, from beginning to end in a second or two. Kills come at a random moment of an undisturbed run's length; a try whose step had ended by then is drawn again. *Power loss*: the process is killed, and of what it had not synced names are taken back and contents emptied or cut short, at random, as far as ext4 and XFS allow (`tests/campaign/power.py`); no real machine lost its power.
 
 | kind | faults | survived |
 |---|---|---|
 {kinds}
-"""
+"""  # noqa: E501
 
 
 def write(path: Path, faults: Iterable, results: list[dict]) -> None:
