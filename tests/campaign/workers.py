@@ -98,13 +98,9 @@ def on_cluster(place: Path, inputs: Path, seed: int, scene: Scene, what: str, nu
     assert not told, f"after the next run the folder {told}"
     again = [path.name for path, inode in there.items() if path.stat().st_ino != inode]
     assert not again, f"made again: {again[0]} ({len(again)})"
-    return (
-        "completed"
-        if status == 0 and what != "the client"
-        else "had ended by then"
-        if (status == 0)
-        else "went on"
-    )
+    if status:
+        return "went on"
+    return "had ended by then" if what == "the client" else "completed"
 
 
 def reproduce(place: Path, inputs: Path, seed: int, how: int, workers: str, number: int) -> str:
