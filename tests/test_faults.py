@@ -6,8 +6,11 @@ import os
 import random
 import shutil
 import stat
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -23,7 +26,7 @@ from ilo_helpers.keep import digest, figures, tables
 from ilo_helpers.keep.captions import Caption
 from ilo_helpers.keep.digest import folder_written_whole, write_sums, written_whole
 from ilo_helpers.keep.messages import say
-from ilo_helpers.keep.paths import slug
+from ilo_helpers.keep.paths import ROOT, slug
 from ilo_helpers.keep.registry import Registry
 from ilo_helpers.keep.stores import alone
 from ilo_helpers.keep.tables import TableStore, kept_table
@@ -407,3 +410,20 @@ def test_the_report_counts_tries_and_says_what_was_not_tried(tmp_path):
     assert "2 faults and inputs in 1 rows, 1 survived" in text
     assert "| 2 | an error | said | **1 of 2** |" in text and "- disk, b: needs root" in text
     assert digest.SUMS not in text
+
+
+@pytest.mark.cluster
+def test_the_campaign_runs_goes_on_and_writes_its_table(tmp_path, data):
+    command = [sys.executable, "-m", "campaign", "--only", "kills", "--minutes", "0.1",
+               "--results", tmp_path / "x.jsonl", "--table", tmp_path / "x.md"]  # fmt: skip
+    paths = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
+    counts = []
+    for _ in range(2):
+        environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        lines = (tmp_path / "x.jsonl").read_text().splitlines()
+        tries = [(each["what"], each["try"]) for each in map(json.loads, lines)]
+        assert len(tries) == len(set(tries))
+        counts.append(len(tries))
+    assert 0 < counts[0] < counts[1] and "| kills |" in (tmp_path / "x.md").read_text()
