@@ -151,8 +151,8 @@ def load_model(
     Raises
     ------
     ValueError
-        If there is no such model, the dtype is not one of the three, or a loaded model has
-        another dtype or device than asked for.
+        If there is no such model, the dtype is not one of the three, a loaded model has another
+        dtype or device than asked for, or a file is not the one that its ``SHA256SUMS`` names.
     """
     if isinstance(model, LanguageModel):
         if (dtype or model.dtype, device or model.device) != (model.dtype, model.device):
@@ -173,6 +173,7 @@ def load_model(
             raise ValueError(
                 f"{source} is named like a 4-bit model of this suite; rename the folder"
             )
+    check_sums(Path(source))
     try:
         return LanguageModel(name, source, dtype, device)
     except (OSError, ValueError) as error:
@@ -245,7 +246,6 @@ def _revision(source):
         from huggingface_hub import hf_hub_download
 
         return Path(hf_hub_download(source, "config.json")).parent.name
-    check_sums(Path(source))
     wanted = (".safetensors", ".bin", ".json", ".model", ".txt")
     files = sorted(path for path in Path(source).iterdir() if path.suffix in wanted)
     return f"sha256:{files_digest(files)}"

@@ -269,7 +269,9 @@ def test_a_model_whose_file_was_changed_is_refused(tiny, tmp_path):
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(ValueError, match=r"mine/model.safetensors was changed or cut short: dele"):
+    with pytest.raises(
+        ValueError, match=r"^/.*mine/model.safetensors was changed or cut short: dele"
+    ):
         load_model(folder)
 
 

@@ -1,6 +1,7 @@
 """Names made from content, and files that are never seen half written."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -88,6 +89,9 @@ def sync(*paths: Path) -> None:
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a disk that cannot be asked
+                raise
         finally:
             os.close(handle)
 
