@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -201,8 +202,6 @@ def test_blocks_are_there_until_their_table_is_kept(data, monkeypatch):
 
 
 def drawn(values, tolerance=0.1):
-    import matplotlib.pyplot as plt
-
     fig, axes = plt.subplots(figsize=(1, 1))
     axes.plot(values)
     table = pd.DataFrame({"value": values})
@@ -225,6 +224,7 @@ def test_a_figure_killed_between_its_files_is_written_anew(written, tolerance, d
     monkeypatch.setattr(figures, "written_whole", killed)
     with pytest.raises(KeyboardInterrupt):
         drawn(other, tolerance)
+    plt.close("all")
     monkeypatch.setattr(figures, "written_whole", real)
     drawn(other, tolerance)
     found = [picture.with_suffix(ending).read_bytes() for ending in (".png", ".csv", ".json")]
@@ -336,6 +336,18 @@ def test_a_loss_of_an_epoch_is_not_lost_with_a_kill_at_its_end(tiny, task, monke
         assert train(tiny, task) == whole
         assert (whole / "loss.csv").read_text() == right, step
         assert not list(whole.parent.glob("*.part"))
+
+
+def test_a_checkpoint_without_room_is_an_error_that_says_so(tiny, task, monkeypatch):
+    def full(*_):
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(finetuning, "_train", full)
+    with pytest.raises(OSError, match=r"\.part: no room for a checkpoint; .* make room"):
+        train(tiny, task)
+    monkeypatch.setattr(finetuning, "_train", None)  # another's error stays as it is
+    with pytest.raises(TypeError):
+        train(tiny, task)
 
 
 def test_two_trainings_of_one_run_are_one(tiny, task, monkeypatch):

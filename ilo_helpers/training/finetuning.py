@@ -132,7 +132,13 @@ def _fine_tune(lm, splits, settings, folder, work):
         for split, items in splits.items()
     }
     work.mkdir(exist_ok=True)
-    history = _train(lm, network, data, work, settings)
+    try:
+        history = _train(lm, network, data, work, settings)
+    except RuntimeError as error:
+        if "inline_container" in str(error):  # where torch writes a checkpoint
+            raise OSError(f"{work}: no room for a checkpoint; the last one is kept: make room, and "
+                          "the same call goes on") from error  # fmt: skip
+        raise
     _save(lm, network, work / "final", settings, history)
     write_sums(work / "final")
     rename_whole(work / "final", folder)
