@@ -7,7 +7,7 @@ BIN := .venv/bin
 PARAMETERS := $(filter-out PYTHON=% CHECK=%,$(MAKEOVERRIDES))
 
 .PHONY: reproduce parameters check lint quick test test-browser slice lab notebooks book sweep benchmarks \
-  constraints clean-cache help
+  campaign constraints clean-cache help
 
 help:
 	@echo "make reproduce [NOTEBOOKS=\"01 03\" MODEL=… CORPUS=… K=… TAU=… SEED=… CLUSTER=… …]"
@@ -22,6 +22,7 @@ help:
 	@echo "make book         the notebooks as a site, build/book/index.html"
 	@echo "make sweep        the fine-tuning runs of notebook 05 that its tables lack [SIB200=folder CLUSTER=…]"
 	@echo "make benchmarks   the timings of benchmarks/README.md"
+	@echo "make campaign     faults made on purpose, and what survived: benchmarks/campaign.md"
 	@echo "make clean-cache  delete activations, neighbours, answers, results, fine-tuned models"
 
 reproduce: .venv/ready
@@ -87,6 +88,11 @@ benchmarks: .venv/ready
 	$(BIN)/python benchmarks/cluster.py --real
 	$(BIN)/python benchmarks/faults.py
 	$(BIN)/python benchmarks/interventions.py
+
+# Faults made on purpose; what was tried stands in build/campaign.jsonl and is not repeated.
+# Some need root (mounts, control groups, another user); what could not be tried is listed.
+campaign: .venv/ready
+	PYTHONPATH=tests:. $(BIN)/python -m campaign
 
 clean-cache:
 	rm -rf $(addprefix '$(or $(ILO_DATA),data)'/,activations neighbors answers losses finetuned results)

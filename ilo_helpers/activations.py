@@ -13,6 +13,7 @@ import xarray as xr
 from .corpora import check_corpus, fingerprint
 from .keep import arguments
 from .keep.fill import fill
+from .keep.messages import say
 from .keep.paths import slug
 from .keep.recipes import foreign_code
 from .keep.stores import Store, check_disk
@@ -140,10 +141,9 @@ def _extract(lm, corpus, stores, missing, bos, batch_tokens):
     sizes = {code: sum(len(ids) for ids, _ in each) for code, each in tokens.items()}
     size = sum(each.bytes(missing[name]) for name, each in stores.items()) / 1e6
     folder = next(iter(stores.values())).path.parent.name
-    print(
+    say(
         f"{lm.name} on {corpus.shape[1]} languages × {len(corpus)} sentences, "
-        f"{sum(sizes.values()):,} tokens; {size:,.0f} MB to {folder}/",
-        flush=True,
+        f"{sum(sizes.values()):,} tokens; {size:,.0f} MB to {folder}/"
     )
     poolings = {name: POOLINGS[name] for name in stores}
     make = functools.partial(_vectors, lm, poolings, batch_tokens, corpus.index)

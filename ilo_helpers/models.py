@@ -11,7 +11,8 @@ from typing import Any
 
 from .arithmetic import matmul_precision, usable_device
 from .keep.arguments import name_or_path, one_of
-from .keep.digest import files_digest
+from .keep.digest import check_sums, files_digest
+from .memory import check_memory, weight_bytes
 from .sources.checkpoints import check_hub_name, hub_revision, read_weights, refused
 from .sources.packaged import PACKAGED, packaged_model
 
@@ -109,11 +110,15 @@ class LanguageModel:
             If a weight is missing or not finite, or its files are no safetensors.
         RuntimeError
             If the weights do not have the dtype asked for.
+        MemoryError
+            If they are more than the memory that is free.
         """
         import torch
         from transformers import AutoModel
 
         dtype = getattr(torch, self.dtype)
+        need = weight_bytes(self.config, dtype)
+        check_memory(f"the weights of {self.name!r}", need, self.device)
         large = self.device.startswith("cuda") and not _fits(self.config, dtype)
         with contextlib.nullcontext() if "revision" in self.source else no_progress_bar():
             model, missing = read_weights(
@@ -165,8 +170,8 @@ def load_model(
     Raises
     ------
     ValueError
-        If there is no such model, the dtype is not one of the three, or a loaded model has
-        another dtype or device than asked for.
+        If there is no such model, the dtype is not one of the three, a loaded model has another
+        dtype or device than asked for, or a file is not the one that its ``SHA256SUMS`` names.
     """
     if isinstance(model, LanguageModel):
         if (dtype or model.dtype, device or model.device) != (model.dtype, model.device):
@@ -186,6 +191,7 @@ def load_model(
             raise ValueError(
                 f"{source} is named like a 4-bit model of this suite; rename the folder"
             )
+        check_sums(Path(source))
     else:
         check_hub_name(name, PACKAGED)
     try:
@@ -290,9 +296,6 @@ def _without_pooler(config):
 def _fits(config, dtype):
     """Whether the weights, and a tenth more for the work, fit on the GPU."""
     import torch
-    from transformers import AutoModel
 
-    with torch.device("meta"):
-        parameters = sum(p.numel() for p in AutoModel.from_config(config).parameters())
     free, _ = torch.cuda.mem_get_info()
-    return 1.1 * parameters * dtype.itemsize < free
+    return 1.1 * weight_bytes(config, dtype) < free

@@ -23,6 +23,7 @@ from .keep import arguments
 from .keep.checks import compare_folders
 from .keep.cluster import cluster
 from .keep.digest import settings_digest
+from .keep.messages import say
 from .keep.paths import ROOT, data_dir, figures_dir, slug
 from .languages import ALL
 from .models import DTYPES
@@ -87,21 +88,21 @@ def _check_values(parameters):
 
 def _run(paths, parameters):
     folder = _results_folder(parameters)
-    print(f"executed copies go to {_shown(folder)}", flush=True)
+    say(f"executed copies go to {_shown(folder)}")
     rows, error = [], None
     for place, path in enumerate(paths, 1):
-        print(f"[{place}/{len(paths)}] {path.stem} …", flush=True)
+        say(f"[{place}/{len(paths)}] {path.stem} …")
         start, before = time.time(), _figures()
         error = run_notebook(path, folder / path.name, parameters)
         written = sorted(name for name, stamp in _figures().items() if before.get(name) != stamp)
         rows.append((path.stem, round(time.time() - start), len(written)))
-        print(f"    {rows[-1][1]} s, {len(written)} figures written", flush=True)
+        say(f"    {rows[-1][1]} s, {len(written)} figures written")
         if error:
-            print(f"\n{error}\n\nThe copy up to there: {_shown(folder / path.name)}. What was "
-                  "computed is kept; the same command goes on from it.", flush=True)  # fmt: skip
+            say(f"\n{error}\n\nThe copy up to there: {_shown(folder / path.name)}. What was "
+                  "computed is kept; the same command goes on from it.")  # fmt: skip
             break
     table = pd.DataFrame(rows, columns=["notebook", "seconds", "figures"])
-    print(f"\n{table.to_string(index=False)}")
+    say(f"\n{table.to_string(index=False)}")
     return int(error is not None)
 
 
@@ -125,17 +126,17 @@ def check(paths: Sequence[Path], parameters: Mapping[str, object]) -> int:
         made = Path(folder)
         with mock.patch.dict(os.environ, ILO_FIGURES=str(made / "figures")):
             for path in paths:
-                print(f"{path.stem} …", flush=True)
+                say(f"{path.stem} …")
                 error = run_notebook(path, made / path.name, parameters)
                 if error:
-                    print(error, flush=True)
+                    say(error)
                     return 1
         found = [compare_folders(kept / each.name, each) for each in (made / "figures").iterdir()]
     tables, moved = map(pd.concat, zip(*found, strict=True))
-    print(tables.to_string(index=False))
-    print(f"{tables['numbers'].sum()} numbers compared, {len(moved)} moved too far", flush=True)
+    say(tables.to_string(index=False))
+    say(f"{tables['numbers'].sum()} numbers compared, {len(moved)} moved too far")
     if len(moved):
-        print(moved.head(50).to_string(index=False), flush=True)
+        say(moved.head(50).to_string(index=False))
     return int(len(moved) > 0)
 
 

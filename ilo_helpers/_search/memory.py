@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 
+from ..memory import free_memory
+
 #: Rows and columns of a tile of scores, at most and at least.
 SIDES = 2048, 64
 #: Numbers that a thread takes at a time where a step makes float64 copies of them.
@@ -21,9 +23,7 @@ def memory_bytes(memory):
         If it is no size.
     """
     if memory is None:
-        import psutil
-
-        return psutil.virtual_memory().available // 2
+        return free_memory() // 2
     size = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]i?)?b?", str(memory).strip().lower())
     if not size:
         raise ValueError(f"memory = {memory!r}: give bytes, or a size such as '4GB' or '500 MB'")

@@ -1,6 +1,7 @@
 """Names made from content, and files that are never seen half written."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -52,11 +53,60 @@ def arrays_digest(arrays: Iterable[np.ndarray]) -> str:
     return whole.hexdigest()[:16]
 
 
+#: File of a model's folder with the hashes of the others, as ``sha256sum --check`` takes it.
+SUMS = "SHA256SUMS"
+
+
+def write_sums(folder: Path) -> None:
+    """Write down the hashes of a folder's files."""
+    lines = [f"{file_digest(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def check_sums(folder: Path) -> None:
+    """Raise ValueError unless a folder's files have the hashes that were written down, if any."""
+    if (folder / SUMS).exists():
+        for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
+            expected, name = line.split("  ", 1)
+            if not (folder / name).is_file() or file_digest(folder / name) != expected:
+                raise ValueError(f"{folder / name} was changed or cut short: delete {folder}, and "
+                                 "the same call makes it again")  # fmt: skip
+
+
 def check_file(path: Path, expected: str) -> None:
     """Raise ValueError unless a file has the SHA-256 it should have."""
     found = file_digest(path)
     if found != expected:
         raise ValueError(f"{path} has sha256 {found}, expected {expected}: delete it and try again")
+
+
+def sync(*paths: Path) -> None:
+    """Wait until the disk has what was written to some files, and the names in some folders.
+
+    Without it a power cut may leave a file that has its name, and is empty.
+    """
+    for path in paths if os.name == "posix" else ():
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a disk that cannot be asked
+                raise
+        finally:
+            os.close(handle)
+
+
+def rename_whole(folder: Path, name: Path) -> None:
+    """Give a folder its name once the disk has all that is in it.
+
+    Raises
+    ------
+    OSError
+        If the name is taken.
+    """
+    sync(*folder.rglob("*"), folder)
+    os.rename(folder, name)
+    sync(name.parent)
 
 
 @contextlib.contextmanager
@@ -66,7 +116,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : pathlib.Path
-        Replaced if it is there; left as it was if the block raises or the process is killed.
+        Replaced if it is there; left as it was if the block raises, the process is killed or the
+        power fails.
     """
     path = Path(path)
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
@@ -74,7 +125,9 @@ def written_whole(path: Path) -> Iterator[Path]:
     try:
         yield Path(part)
         os.chmod(part, 0o644)  # mkstemp's is for its owner alone
+        sync(Path(part))
         os.replace(part, path)
+        sync(path.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
@@ -94,7 +147,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
         (work / path.name).mkdir()
         yield work / path.name
         try:
-            os.rename(work / path.name, path)
+            rename_whole(work / path.name, path)
         except OSError:
             if not path.exists():
                 raise

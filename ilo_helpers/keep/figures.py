@@ -1,11 +1,12 @@
 """Figures and tables on disk: every picture with its numbers and settings beside it."""
 
+import contextlib
 import functools
 import io
 import json
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,9 +54,13 @@ def save_figure(
     import matplotlib.pyplot as plt
 
     picture = (folder or figures_folder(caption)) / f"{name}.png"
-    if not _save(picture, table, caption, details, _drawing()) or not picture.exists():
+
+    def draw():
         with written_whole(picture) as part:
             part.write_bytes(png(fig))
+
+    if not _save(picture, table, caption, details, _drawing(), draw) and not picture.exists():
+        draw()
     plt.close(fig)
     return picture
 
@@ -87,8 +92,11 @@ def save_table(
     return numbers
 
 
-def _save(path, table, caption, details, drawing=None):
-    """Write table and note; whether both were there already and were left as they are."""
+def _save(path, table, caption, details, drawing=None, draw=lambda: None):
+    """Write picture, note and table, unless note and table are there already; whether it did.
+
+    The numbers come last: of what was killed in between, they still are the old ones.
+    """
     numbers, file = path.with_suffix(".csv"), path.with_suffix(".json")
     numbers.parent.mkdir(exist_ok=True)
     text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
@@ -97,28 +105,31 @@ def _save(path, table, caption, details, drawing=None):
         "details": json.loads(json.dumps(details, default=str)),
         "drawing": drawing,
     }  # fmt: skip
-    if numbers.exists() and file.exists():
-        kept = json.loads(file.read_text(encoding="utf-8"))
+    with contextlib.suppress(FileNotFoundError, ValueError):  # one is missing, or damaged
+        kept, old = json.loads(file.read_text(encoding="utf-8")), numbers.read_text("utf-8")
         same = all(kept.get(key) == value for key, value in decides.items())
-        if same and _same_table(numbers.read_text(encoding="utf-8"), text, decides["tolerance"]):
-            return True
+        if same and _same_table(old, text, decides["tolerance"], kept.get("table")):
+            return False
     versions = {"python": platform.python_version()}
-    versions |= {p: version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
+    versions |= {p: _version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
     note = {
         "figure": path.stem, "table": f"sha256:{digest(text, length=64)}", **decides,
         "provenance": caption.provenance, "commit": _commit(), "versions": versions,
     }  # fmt: skip
-    with written_whole(numbers) as part:
-        part.write_text(text, encoding="utf-8")
+    draw()
     with written_whole(file) as part:
         part.write_text(json.dumps(note, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return False
+    with written_whole(numbers) as part:
+        part.write_text(text, encoding="utf-8")
+    return True
 
 
-def _same_table(kept, made, tolerance):
+def _same_table(kept, made, tolerance, noted):
     """Letter for letter; of numbers that repeat on one machine only, in all but the numbers."""
     if tolerance is not None:
         return kept == made
+    if noted != f"sha256:{digest(kept, length=64)}":
+        return False
     old, new = (pd.read_csv(io.StringIO(text)) for text in (kept, made))
     return compare_tables(old, new, "", None).empty
 
@@ -155,6 +166,14 @@ def _drawing():
     """Hash of the package's drawing code: a picture by other code is drawn anew."""
     files = sorted((PACKAGE / "plots").glob("*.*"))
     return digest(*(file.read_text(encoding="utf-8") for file in files))
+
+
+def _version(package):
+    """Version of a package; None of a checkout that is on the path and not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 @functools.cache

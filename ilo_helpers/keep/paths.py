@@ -1,5 +1,6 @@
 """The one place that knows which folder a thing lies in."""
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -37,5 +38,16 @@ def _made(variable, default, parts):
 
 
 def slug(name: object) -> str:
-    """A name as part of a file name: ``google/gemma-3-270m`` → ``google_gemma-3-270m``."""
-    return re.sub(r"[^\w.+-]+", "_", str(name)).strip("_")
+    """A name as part of a file name: ``google/gemma-3-270m`` → ``google_gemma-3-270m``.
+
+    One of more than 120 bytes is cut, and ends in a hash of the whole: a file name may have 255.
+    """
+    text = re.sub(r"[^\w.+-]+", "_", str(name)).strip("_")
+    if len(text.encode()) <= 120:
+        return text
+    return f"{shorten(text, 111)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def shorten(text: str, most: int) -> str:
+    """The beginning of a text: so many bytes of UTF-8 at most."""
+    return text.encode()[:most].decode(errors="ignore")

@@ -7,9 +7,12 @@ own: whoever writes it, in whatever process, touches no other's.
 """
 
 import contextlib
+import dataclasses
 import json
+import os
 import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -20,8 +23,9 @@ import numpy as np
 import xarray as xr
 from filelock import FileLock, Timeout
 
-from .digest import file_digest, folder_written_whole, settings_digest, written_whole
-from .paths import data_dir
+from .digest import file_digest, folder_written_whole, settings_digest, sync, written_whole
+from .messages import say
+from .paths import data_dir, shorten
 from .recipes import RECIPES
 
 
@@ -37,11 +41,11 @@ def alone(file: Path, what: str) -> Iterator[None]:
         What is being written, for the line that says so to who waits.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file)
+    lock = FileLock(file, mode=0o666)  # others may write here if the folder lets them
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"another process is writing {what}; waiting for it", flush=True)
+        say(f"another process is writing {what}; waiting for it")
         lock.acquire()
     try:
         yield
@@ -86,7 +90,9 @@ class Store:
         self.attrs = attrs | {"recipe": RECIPES[step]}
         labels = {dim: each.tolist() for dim, each in self.coords.items()}
         key = settings_digest([labels, variables, self.attrs], 12)
-        self.path = (data_dir(step) if folder is None else Path(folder)) / f"{name}--{key}"
+        self.path = (
+            data_dir(step) if folder is None else Path(folder)
+        ) / f"{shorten(name, 160)}--{key}"
         self._array = self.path / "array.zarr"
         self._verified: set[Any] = set()
 
@@ -131,25 +137,57 @@ class Store:
 
     def create(self) -> None:
         """Lay out the empty arrays under a temporary name, then give them theirs, once."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not self._array.exists():
+            with folder_written_whole(self._array) as work:
+                self._lay_out(work)
+        elif not self._is_laid_out():
+            say(f"{self.path.name}: laid out anew, its labels or sizes were damaged")
+            with tempfile.TemporaryDirectory(prefix=".array.zarr-", dir=self.path) as folder:
+                self._lay_out(Path(folder))
+                for path in sorted(Path(folder).rglob("*")):
+                    if path.is_file():  # a store laid out just now has no values yet
+                        there = self._array / path.relative_to(folder)
+                        there.parent.mkdir(exist_ok=True)
+                        os.replace(path, there)
+            sync(*self._array.rglob("*"))
+
+    def _lay_out(self, folder):
+        """Sizes, labels and attributes, without a value."""
         import zarr
 
-        self.path.mkdir(parents=True, exist_ok=True)
-        if self._array.exists():
-            return
         shape = [len(labels) for labels in self.coords.values()]
         # one file for each part and layer, whatever the other dimensions hold
         single = {self.part, "layer"}
         chunks = [1 if dim in single else len(labels) for dim, labels in self.coords.items()]
-        with folder_written_whole(self._array) as work:
-            # zarr format 2: format 3 has no settled form for strings yet
-            coords = xr.Dataset(coords=self.coords, attrs=self.attrs)
-            coords.to_zarr(work, mode="w", zarr_format=2, consolidated=False)
-            group = zarr.open_group(work, mode="r+")
-            for name, dtype in self.variables.items():
-                array = group.create_array(
-                    name, shape=shape, chunks=chunks, dtype=dtype, compressors=None, fill_value=0
-                )
-                array.attrs["_ARRAY_DIMENSIONS"] = list(self.coords)
+        # zarr format 2: format 3 has no settled form for strings yet
+        coords = xr.Dataset(coords=self.coords, attrs=self.attrs)
+        coords.to_zarr(folder, mode="w", zarr_format=2, consolidated=False)
+        group = zarr.open_group(folder, mode="r+")
+        for name, dtype in self.variables.items():
+            array = group.create_array(
+                name, shape=shape, chunks=chunks, dtype=dtype, compressors=None, fill_value=0
+            )
+            array.attrs["_ARRAY_DIMENSIONS"] = list(self.coords)
+
+    def _is_laid_out(self):
+        """Whether labels, sizes and types are as :meth:`_lay_out` makes them.
+
+        Chunks may be others: a store of older code can be read, and :meth:`write` refuses it.
+        """
+        import zarr
+
+        made: dict = {}
+        self._lay_out(made)
+        new = zarr.open_group(made, mode="r")
+        with contextlib.suppress(Exception):  # what zarr raises depends on what was damaged
+            old = zarr.open_group(self._array, mode="r")
+            there = self._read()
+            return all(np.array_equal(there[dim], each) for dim, each in self.coords.items()) and (
+                all(dataclasses.replace(old[name].metadata, chunks=new[name].chunks)
+                    == new[name].metadata for name in (*self.variables, *self.coords))
+            )  # fmt: skip
+        return False
 
     def write(self, part: Any, **arrays: np.ndarray) -> None:
         """Write one part: an array a variable, its dimensions those of the store but ``part``.
@@ -172,7 +210,9 @@ class Store:
                     "processes would lose each other's; delete the folder"
                 )
             group[name][where] = values
-        sums = {str(path.relative_to(self._array)): file_digest(path) for path in self._files(part)}
+        files = list(self._files(part))
+        sync(*files, *{file.parent for file in files})  # the disk has them before it is said so
+        sums = {str(path.relative_to(self._array)): file_digest(path) for path in files}
         torch = sys.modules.get("torch")  # the last bits depend on its threads
         made = {"threads": torch.get_num_threads()} if torch else {}
         with written_whole(self._checksums(part)) as file:
@@ -190,6 +230,10 @@ class Store:
         missing = self.missing()
         if missing:
             raise RuntimeError(f"{self.path.name} is not complete: missing {self.part} {missing}")
+        self.create()
+        return self._read()
+
+    def _read(self):
         # unmasked: xarray would take zarr's fill value, 0, for a missing value and give NaN
         return xr.open_zarr(self._array, consolidated=False, chunks=None, mask_and_scale=False)
 
@@ -208,15 +252,18 @@ class Store:
         """What is wrong with a part that was complete, or None."""
         try:
             sums = json.loads(self._checksums(part).read_text())
-        except ValueError:
+            sums.pop("threads", None)
+        except (ValueError, AttributeError, TypeError):  # no JSON, or no table of files
             return "its checksum file cannot be read"
-        sums.pop("threads", None)
         for name, expected in sums.items():
             path = self._array / name
             if not path.exists():
                 return f"{name} is gone"
             if file_digest(path) != expected:
                 return f"{name} was changed or cut short"
+        # one that lists nothing of a variable would let zeros pass for values
+        if {name.split("/")[0] for name in sums} != set(self.variables):
+            return "its checksum file lists other files"
         return None
 
 

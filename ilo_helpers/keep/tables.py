@@ -1,14 +1,18 @@
 """Tables on disk, named by what decides them: made once, then read; long ones part by part."""
 
+import contextlib
+import io
 import shutil
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 
 from .digest import settings_digest, written_whole
-from .paths import data_dir, slug
+from .paths import data_dir, shorten, slug
 from .recipes import RECIPES
 from .stores import alone
 
@@ -34,12 +38,15 @@ def kept_table(
     """
     path = _table_path(step, name, settings)
     file = path.with_name(f"{path.name}.parquet")
-    if not file.exists():
-        with alone(path.with_name(f".{path.name}.lock"), path.name):
-            if not file.exists():  # another process may have made it meanwhile
-                with written_whole(file) as part:
-                    make().to_parquet(part, index=False)
-    return pd.read_parquet(file)
+    if (table := _read(file)) is not None and not path.exists():
+        return table
+    with alone(path.with_name(f".{path.name}.lock"), path.name):
+        table = _read(file)  # another process may have made it meanwhile
+        if table is None:
+            _write(make(), file)
+            table = _read(file)
+        shutil.rmtree(path, ignore_errors=True)  # its parts, if it was made of such
+    return table
 
 
 class TableStore:
@@ -67,7 +74,7 @@ class TableStore:
 
     def holds(self, part: int) -> bool:
         """Whether a part is complete."""
-        return (self.path / f"{part}.parquet").exists()
+        return _read(self.path / f"{part}.parquet") is not None
 
     def missing(self) -> list[int]:
         """Parts not written yet, in order."""
@@ -75,17 +82,44 @@ class TableStore:
 
     def write(self, part: int, **columns: np.ndarray) -> None:
         """Write one part, column by column."""
-        with written_whole(self.path / f"{part}.parquet") as file:
-            pd.DataFrame(columns).to_parquet(file, index=False)
+        _write(pd.DataFrame(columns), self.path / f"{part}.parquet")
 
-    def take(self) -> pd.DataFrame:
-        """All parts as one table; they are deleted."""
-        files = [self.path / f"{part}.parquet" for part in self.parts]
-        whole = pd.concat(map(pd.read_parquet, files), ignore_index=True)
-        shutil.rmtree(self.path)
-        return whole
+    def whole(self) -> pd.DataFrame:
+        """All parts as one table; :func:`kept_table` of the same name deletes them."""
+        parts = [_read(self.path / f"{part}.parquet") for part in self.parts]
+        return pd.concat(parts, ignore_index=True)
+
+
+def _write(table, file):
+    """A table, and beside it the file's hash, as ``sha256sum --check`` takes it."""
+    with written_whole(file) as part:
+        table.to_parquet(part, index=False)
+        line = _line(file, part.read_bytes())
+    with written_whole(_hash_of(file)) as part:
+        part.write_bytes(line)
+
+
+def _read(file):
+    """What :func:`_write` wrote; None, with a warning, if it is not what it was."""
+    if not file.exists():
+        return None
+    content, sums = file.read_bytes(), _hash_of(file)
+    # one of older code has no hash
+    if not sums.exists() or sums.read_bytes() == _line(file, content):
+        with contextlib.suppress(ValueError, OSError):  # pyarrow's, of bytes that are no table
+            return pd.read_parquet(io.BytesIO(content))
+    warnings.warn(f"{file.name} was changed or cut short; it will be made again", stacklevel=3)
+    return None
+
+
+def _line(file, content):
+    return f"{sha256(content).hexdigest()}  {file.name}\n".encode()
+
+
+def _hash_of(file):
+    return file.with_name(f"{file.name}.sha256")
 
 
 def _table_path(step, name, settings):
     key = settings_digest([settings, RECIPES[step]], 16)
-    return data_dir(step) / f"{slug(name)[:80]}--{key}"
+    return data_dir(step) / f"{shorten(slug(name), 80)}--{key}"

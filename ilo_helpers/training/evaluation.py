@@ -155,7 +155,7 @@ def _by_blocks(
     sizes = {block: len(job) for block, job in jobs.items()}
     fill([store], jobs, make, f"{step}, block", "text", sizes)
     _network.cache_clear()
-    return store.take().set_axis(list(itertools.chain(*blocks))).sort_index()
+    return store.whole().set_axis(list(itertools.chain(*blocks))).sort_index()
 
 
 @functools.lru_cache(maxsize=1)

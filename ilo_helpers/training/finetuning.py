@@ -22,9 +22,12 @@ from tqdm import tqdm
 
 from ..arithmetic import fast_matmul
 from ..keep import arguments
-from ..keep.digest import settings_digest
-from ..keep.paths import data_dir, slug
+from ..keep.digest import rename_whole, settings_digest, write_sums
+from ..keep.messages import say
+from ..keep.paths import data_dir, shorten, slug
 from ..keep.recipes import RECIPES
+from ..keep.stores import alone
+from ..memory import check_memory
 from ..models import LanguageModel, find_blocks, load_model, no_progress_bar
 from .objectives import answer_losses, causal_model, collate, encode, encode_answers, label_words
 from .tasks import check_languages
@@ -104,27 +107,44 @@ def fine_tune(
         "language": language, "freeze": freeze, "seed": seed, "learning_rate": learning_rate,
         "epochs": epochs, "batch": BATCH,
     }  # fmt: skip
-    short = [slug(settings[name])[:40] for name in ("model", "task", "language", "freeze")]
+    short = [shorten(slug(settings[name]), 40) for name in ("model", "task", "language", "freeze")]
     folder = data_dir("finetuned") / "--".join([*short, f"seed{seed}", settings_digest(settings)])
-    if (folder / "run.json").exists():
-        return folder
+    work = folder.with_name(f"{folder.name}.part")
+    if not folder.exists() or work.exists():
+        with alone(folder.with_name(f".{folder.name}.lock"), folder.name):
+            if not folder.exists():  # another process may have trained it meanwhile
+                _fine_tune(lm, splits, settings, folder, work)
+            shutil.rmtree(work, ignore_errors=True)
+    return folder
+
+
+def _fine_tune(lm, splits, settings, folder, work):
+    """Train in one folder, and give it its name at the end."""
+    words, freeze, seed = (settings[name] for name in ("words", "freeze", "seed"))
     network = freeze_parameters(causal_model(lm), lm.layers, freeze, seed)
     sizes = [(each.numel(), each.requires_grad) for each in network.parameters()]
     trained = settings["trained_parameters"] = sum(n for n, moves in sizes if moves)
-    print(f"{folder.name}: {len(splits['train'])} items, training {trained:,} of "
-          f"{sum(n for n, _ in sizes):,} parameters", flush=True)  # fmt: skip
+    # of each weight that moves: itself (so far the file's page), its gradient, AdamW's two moments
+    need = sum(4 * each.nbytes for each in network.parameters() if each.requires_grad)
+    check_memory(f"weights, gradients and moments of {lm.name!r}", need, lm.device)
+    say(f"{folder.name}: {len(splits['train'])} items, training {trained:,} of "
+          f"{sum(n for n, _ in sizes):,} parameters")  # fmt: skip
     answers = encode_answers(lm, words)
     data = {
         split: [(encode(lm, words, text), answers[label]) for text, label in items]
         for split, items in splits.items()
     }
-    work = folder.with_name(f"{folder.name}.part")
     work.mkdir(exist_ok=True)
-    history = _train(lm, network, data, work, seed, learning_rate, epochs)
+    try:
+        history = _train(lm, network, data, work, settings)
+    except RuntimeError as error:
+        if "inline_container" in str(error):  # where torch writes a checkpoint
+            raise OSError(f"{work}: no room for a checkpoint; the last one is kept: make room, and "
+                          "the same call goes on") from error  # fmt: skip
+        raise
     _save(lm, network, work / "final", settings, history)
-    os.rename(work / "final", folder)
-    shutil.rmtree(work)
-    return folder
+    write_sums(work / "final")
+    rename_whole(work / "final", folder)
 
 
 def _checked(task, language, freeze, seed, learning_rate, epochs):
@@ -216,11 +236,12 @@ def _items(task, language, split, seed):
 # -- training ----------------------------------------------------------------------------
 
 
-def _train(lm, network, data, work, seed, learning_rate, epochs):
+def _train(lm, network, data, work, settings):
     """Train in place with transformers' Trainer; returns its log as a table."""
-    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+    from transformers import PrinterCallback, Trainer, TrainerCallback
 
-    steps = tqdm(total=epochs * math.ceil(len(data["train"]) / BATCH), unit="step", file=sys.stdout)
+    of_epoch = math.ceil(len(data["train"]) / BATCH)
+    steps = tqdm(total=settings["epochs"] * of_epoch, unit="step", file=sys.stdout)
 
     class Watch(TrainerCallback):
         """A plain progress bar (transformers' own prints a line a step), and checkpoints."""
@@ -231,34 +252,54 @@ def _train(lm, network, data, work, seed, learning_rate, epochs):
             if "loss" in logs:
                 steps.set_postfix_str(f"loss {float(logs['loss']):.3f}", refresh=False)
                 steps.update(state.global_step - steps.n)
-            if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
+            # one of an epoch's end would lack its eval_loss, which comes after the last step
+            whole = state.global_step % of_epoch or "eval_loss" in logs
+            if whole and time.monotonic() - self.saved > CHECKPOINT_SECONDS:
                 self.saved, control.should_save = time.monotonic(), True
+
+        def on_save(self, args, state, control, **kwargs):
+            _keep_checkpoint(work, state.global_step)
 
     class AnswerTrainer(Trainer):
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
             loss = answer_losses(model, inputs).sum() / (inputs["labels"] >= 0).sum()
             return (loss, {}) if return_outputs else loss
 
-    options = TrainingArguments(
-        output_dir=str(work), seed=seed, data_seed=seed, num_train_epochs=epochs,
-        learning_rate=learning_rate, per_device_train_batch_size=BATCH,
-        per_device_eval_batch_size=BATCH, weight_decay=0.01, warmup_steps=0.1,
+    trainer = AnswerTrainer(
+        model=network, args=_options(lm, work, settings),
+        data_collator=functools.partial(collate, lm), train_dataset=data["train"],
+        eval_dataset=data["dev"], callbacks=[Watch()],
+    )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)
+    whole = sorted(work.glob("whole-*"))  # others were being written at a kill
+    with no_progress_bar(), fast_matmul(lm.attrs["matmul"]), steps:
+        trainer.train(resume_from_checkpoint=str(whole[-1]) if whole else None)
+    history = pd.DataFrame(trainer.state.log_history)
+    return history.reindex(columns=["step", "epoch", "learning_rate", "loss", "eval_loss"])
+
+
+def _options(lm, work, settings):
+    from transformers import TrainingArguments
+
+    return TrainingArguments(
+        output_dir=str(work), seed=settings["seed"], data_seed=settings["seed"],
+        num_train_epochs=settings["epochs"], learning_rate=settings["learning_rate"],
+        per_device_train_batch_size=BATCH, per_device_eval_batch_size=BATCH,
+        weight_decay=0.01, warmup_steps=0.1,
         lr_scheduler_type="linear", max_grad_norm=1.0, logging_steps=1, eval_strategy="epoch",
-        save_strategy="no", save_total_limit=1, prediction_loss_only=True, report_to="none",
+        save_strategy="no", prediction_loss_only=True, report_to="none",
         remove_unused_columns=False, label_names=["labels"], use_cpu=lm.device == "cpu",
         dataloader_pin_memory=False, disable_tqdm=True,
     )  # fmt: skip
-    trainer = AnswerTrainer(
-        model=network, args=options, data_collator=functools.partial(collate, lm),
-        train_dataset=data["train"], eval_dataset=data["dev"], callbacks=[Watch()],
-    )  # fmt: skip
-    trainer.remove_callback(PrinterCallback)
-    # of a checkpoint this file is written last: one without it was being written at the kill
-    whole = sorted(work.glob("checkpoint-*/trainer_state.json"), key=os.path.getmtime)
-    with no_progress_bar(), fast_matmul(lm.attrs["matmul"]), steps:
-        trainer.train(resume_from_checkpoint=str(whole[-1].parent) if whole else None)
-    history = pd.DataFrame(trainer.state.log_history)
-    return history.reindex(columns=["step", "epoch", "learning_rate", "loss", "eval_loss"])
+
+
+def _keep_checkpoint(work, step):
+    """Name a checkpoint as one that is whole, and only then delete the one before."""
+    whole = work / f"whole-{step:06}"
+    rename_whole(work / f"checkpoint-{step}", whole)
+    for other in work.glob("whole-*"):
+        if other != whole:
+            shutil.rmtree(other)
 
 
 def _save(lm, network, folder, settings, history):

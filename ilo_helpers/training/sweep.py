@@ -25,6 +25,7 @@ from ..keep.cluster import cluster
 from ..keep.digest import settings_digest
 from ..keep.figures import figures_folder
 from ..keep.fill import fill
+from ..keep.messages import say
 from ..keep.paths import ROOT, data_dir
 from ..neighbors import nearest_neighbors, without_translations
 from ..regions.structure import mean_cosine
@@ -74,14 +75,14 @@ def _sweep(options):
     runs = {" ".join(str(each[name]) for name in ("task", *GRID)): each for each in settings}
     store = RunStore(folder, {run: settings_digest(setting) for run, setting in runs.items()})
     for place, run in enumerate(runs, 1):
-        print(f"[{place}/{len(runs)}] {run}{': in the tables' * store.holds(run)}", flush=True)
+        say(f"[{place}/{len(runs)}] {run}{': in the tables' * store.holds(run)}")
     jobs = {run: setting for run, setting in runs.items() if not store.holds(run)}
     if jobs:
         _ = study.neighbors  # all runs read them
     # a worker is sent the fields of the study, and opens what they say from disk
     make = functools.partial(_tables, dataclasses.replace(study), task)
     fill([store], jobs, make, "run", "run")
-    print(f"tables: {folder}/05_{{{','.join(TABLES)}}}.csv")
+    say(f"tables: {folder}/05_{{{','.join(TABLES)}}}.csv")
 
 
 def _tables(study, task, setting, _progress):

@@ -1,0 +1,1 @@
+"""Faults made on purpose: what is promised, what is done to it, and what came of it."""

@@ -1,0 +1,123 @@
+"""Break it: faults made on purpose, and a table of what survived."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # children are forked off: see trial.fork
+
+ROOT = Path(__file__).parents[2]
+KINDS = ["kills", "workers", "disk", "damage", "memory", "machines", "load", "inputs"]
+
+
+def main() -> int:
+    """Run what has no result yet, and write the table; the exit status is 1 if anything broke."""
+    parser = argparse.ArgumentParser(prog="python -m campaign", description=__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="of moments and places")
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="kinds of fault")
+    parser.add_argument("--minutes", type=float, default=40, help="begin nothing after so many")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=ROOT / "build/campaign.jsonl",
+        help="what was done: no try that stands here is repeated; delete it to begin anew",
+    )
+    parser.add_argument("--table", type=Path, default=ROOT / "benchmarks/campaign.md")
+    parser.add_argument("--again", action="store_true", help="repeat what did not survive")
+    options = parser.parse_args()
+    options.results.parent.mkdir(exist_ok=True)
+    from . import report
+
+    kept = [each for each in _results(options.results)
+            if not (options.again and each["survived"] is False)]  # fmt: skip
+    options.results.write_text("".join(json.dumps(each) + "\n" for each in kept))
+    with tempfile.TemporaryDirectory(prefix="campaign-") as folder:
+        faults = _faults(Path(folder), options.seed)
+        _run(faults, options)
+    results = _results(options.results)
+    report.write(options.table, faults, results)
+    broken = [each for each in results if each["survived"] is False]
+    print(f"{len(results)} tries, {len(broken)} broke a promise; {options.table.name} is written")
+    return int(bool(broken))
+
+
+def _faults(folder, seed):
+    import importlib
+
+    import torch
+
+    from .scenes import make_inputs
+    from .trial import run_whole
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    _import_all()
+    from ilo_helpers.keep.paths import data_dir
+
+    os.environ["CAMPAIGN_DATA"] = str(data_dir())
+    (folder / "inputs").mkdir()
+    (folder / "place").mkdir()
+    run_whole(lambda: make_inputs(folder / "inputs"), folder / "log")
+    faults = []
+    for kind in KINDS:
+        module = importlib.import_module(f".{kind}", __package__)
+        faults += module.faults(folder / "place", folder / "inputs", seed)
+    return faults
+
+
+def _import_all():
+    """What the steps import when they run: a child then begins at once."""
+    import matplotlib.pyplot
+    import peft
+    import psutil
+    import pyarrow.parquet
+    import zarr
+    from transformers import AutoModel, AutoTokenizer, LlamaForCausalLM, LlamaModel, Trainer
+
+    from ilo_helpers.arithmetic import matmul_precision
+
+    assert [matplotlib.pyplot, peft, psutil, pyarrow.parquet, zarr, AutoModel, AutoTokenizer]
+    assert [LlamaForCausalLM, LlamaModel, Trainer]
+    matmul_precision("cpu")
+
+
+def _run(faults, options):
+    from .trial import NotTried
+
+    there = {(e["kind"], e["what"], e["try"]) for e in _results(options.results)
+             if e["seed"] == options.seed}  # fmt: skip
+    end = time.monotonic() + 60 * options.minutes
+    for fault in faults:
+        for number in range(fault.tries):
+            if fault.kind not in options.only or (fault.kind, fault.what, number) in there:
+                continue
+            if time.monotonic() > end:
+                return
+            start = time.monotonic()
+            try:
+                survived, happened = True, fault.run(number)
+            except NotTried as reason:
+                survived, happened = None, str(reason)
+            except AssertionError as failure:
+                survived, happened = False, str(failure)
+            line = {"kind": fault.kind, "what": fault.what, "try": number, "seed": options.seed,
+                    "survived": survived, "happened": happened,
+                    "number": fault.inputs,
+                    "seconds": round(time.monotonic() - start, 2)}  # fmt: skip
+            with options.results.open("a") as file:
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            mark = {True: "ok", False: "BROKEN", None: "not tried"}[survived]
+            print(f"{mark}: {fault.what} [{number + 1}/{fault.tries}] {happened}", flush=True)
+
+
+def _results(path):
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+if __name__ == "__main__":
+    sys.exit(main())

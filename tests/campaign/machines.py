@@ -1,0 +1,175 @@
+"""Machines that are not the author's: other interpreters, locales, threads, things not there."""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from .scenes import CORPUS
+from .trial import Fault, NotTried, fresh
+
+ROOT = Path(__file__).parents[2]
+STEP = Path(__file__).with_name("step.py")
+SAME = (
+    "a run from text to figure: vectors, neighbours, tables byte for byte those of an ordinary run"
+)
+#: How far sums of vectors moved at most, relative, with other threads; scores must not move.
+TOLERANCE = 1e-6
+
+
+def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
+    """All of them."""
+    empty = fresh(place / "nothing")
+    (empty / "fonts.conf").write_text('<?xml version="1.0"?><fontconfig></fontconfig>')
+    paths = [sys.prefix + "/bin"]
+    cases = {
+        "nothing special": ({}, []),
+        "one core": ({}, ["taskset", "-c", "0"]),
+        "no git, no npm, no make on PATH": ({"PATH": paths[0]}, []),
+        "locale C": ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, []),
+        "locale tr_TR": ({"LC_ALL": "tr_TR.UTF-8"}, []),
+        "HOME unset": ({"HOME": None, "MPLCONFIGDIR": None}, []),
+        "no fonts": ({"FONTCONFIG_FILE": str(empty / "fonts.conf"), "PATH": paths[0]}, []),
+        "no network": ({}, ["unshare", "-n"]),
+        "warnings are errors of encoding": ({"PYTHONWARNDEFAULTENCODING": "1"}, []),
+        "hashes of strings drawn anew": ({"PYTHONHASHSEED": "12345"}, []),
+        "python -O": ({"PYTHONOPTIMIZE": "1"}, []),
+        "stdout that cannot print Unicode": ({"PYTHONIOENCODING": "ascii"}, []),
+    }
+    found = [
+        Fault("machines", what, SAME, 1, functools.partial(odd, place, inputs, *case))
+        for what, case in cases.items()
+    ]
+    for threads in ("2", "8"):
+        found.append(Fault(
+            "machines", f"OMP_NUM_THREADS={threads}", f"the same scores and neighbours; vectors to "
+            f"{TOLERANCE:g}", 1, functools.partial(other_threads, place, inputs, threads),
+        ))  # fmt: skip
+    for name in ("3.12", "3.13", "3.14"):
+        found.append(Fault(
+            "machines", f"Python {name}", "the same scores and neighbours; vectors to "
+            f"{TOLERANCE:g}", 1, functools.partial(other_python, place, inputs, name),
+        ))  # fmt: skip
+    for what, do in {
+        "a checkout that cannot be written, ILO_DATA elsewhere": read_only_checkout,
+        "installed, not editable, and run from another folder": installed,
+    }.items():
+        found.append(Fault("machines", what, SAME, 1, functools.partial(do, place, inputs)))
+    return found
+
+
+@functools.cache
+def ordinary(place: Path, inputs: Path) -> dict:
+    """What an ordinary run says."""
+    return json.loads(run(place, inputs, {}, []))
+
+
+def run(place: Path, inputs: Path, changes: dict, before: list, command=None, cwd=ROOT) -> str:
+    """Run the step in an interpreter of its own; its last line."""
+    folder = fresh(place / "machine")
+    environment = os.environ | {
+        "ILO_DATA": str(folder / "data"), "ILO_FIGURES": str(folder / "fig"),
+        "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg",
+    } | changes  # fmt: skip
+    environment = {name: value for name, value in environment.items() if value is not None}
+    command = command or [sys.executable, STEP]
+    try:
+        done = subprocess.run(
+            [*before, *command, inputs / "tiny", CORPUS], cwd=cwd, env=environment,
+            capture_output=True, text=True, timeout=300, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise NotTried(f"{error.filename} is not here") from None
+    lines = done.stderr.strip().splitlines() or ["nothing said"]
+    assert done.returncode == 0, f"ended with {done.returncode}: {lines[-1][:300]}"
+    return done.stdout.splitlines()[-1]
+
+
+def same(found: dict, right: dict) -> None:
+    """Every file is that of the ordinary run."""
+    wrong = [name for name, each in right["files"].items() if found["files"].get(name) != each]
+    assert not wrong, f"{wrong[0]} differs ({len(wrong)} of {len(right['files'])})"
+
+
+def odd(place: Path, inputs: Path, changes: dict, before: list, number: int) -> str:
+    """Under another environment."""
+    if "tr_TR" in changes.get("LC_ALL", ""):
+        there = subprocess.run(["locale", "-a"], capture_output=True, text=True).stdout
+        if "tr_TR" not in there:
+            raise NotTried("the locale is not installed (Debian: locales-all)")
+    same(json.loads(run(place, inputs, changes, before)), ordinary(place, inputs))
+    return "ran"
+
+
+def near(found: dict, right: dict) -> str:
+    """The scores and neighbours are equal, the vectors nearly."""
+    moved = np.abs(np.divide(found["sums"], right["sums"]) - 1).max()
+    assert found["ilo"] == right["ilo"], "scores differ"
+    assert found["neighbours"] == right["neighbours"], "neighbours differ"
+    assert moved <= TOLERANCE, f"sums of vectors moved by {moved:.1e}"
+    return f"ran; vectors moved by {moved:.0e}" if moved else "ran; vectors equal"
+
+
+def other_threads(place: Path, inputs: Path, threads: str, number: int) -> str:
+    """With another number of threads."""
+    changes = {"OMP_NUM_THREADS": threads}
+    return near(json.loads(run(place, inputs, changes, [])), ordinary(place, inputs))
+
+
+def other_python(place: Path, inputs: Path, name: str, number: int) -> str:
+    """With an interpreter named in the environment, CAMPAIGN_PYTHON_3_13=…/bin/python."""
+    python = os.environ.get(f"CAMPAIGN_PYTHON_{name.replace('.', '_')}")
+    if not python:
+        raise NotTried(
+            f"no environment with the packages was at hand; make one, and name its interpreter in "
+            f"CAMPAIGN_PYTHON_{name.replace('.', '_')}"
+        )
+    return near(json.loads(run(place, inputs, {}, [], [python, STEP])), ordinary(place, inputs))
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of what git has of the repository, as it lies here."""
+    fresh(folder)
+    names = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in names.stdout.splitlines():
+        if name.startswith(("ilo_helpers/", "pyproject", "README", "LICENSE")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def read_only_checkout(place: Path, inputs: Path, number: int) -> str:
+    """The package lies where nobody may write, not even root: on a read-only mount."""
+    if os.geteuid():
+        raise NotTried("needs root")
+    folder = checkout(place / "checkout")
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        found = run(place, inputs, {"PYTHONPATH": str(folder)}, [], cwd=folder)
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+    same(json.loads(found), ordinary(place, inputs))
+    return "ran"
+
+
+def installed(place: Path, inputs: Path, number: int) -> str:
+    """``pip install --no-deps --target``, and a run from an empty folder."""
+    folder, target = checkout(place / "checkout"), fresh(place / "target")
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation",
+               "--disable-pip-version-check", "--target", target, folder]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode and "setuptools" in done.stderr:
+        command.remove("--no-build-isolation")
+        done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr.strip().splitlines()[-1]
+    found = run(place, inputs, {"PYTHONPATH": str(target)}, [], cwd=fresh(place / "away"))
+    same(json.loads(found), ordinary(place, inputs))
+    return "ran"

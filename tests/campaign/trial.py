@@ -1,0 +1,164 @@
+"""A fault, its result, and a step that runs in a process of its own and may be disturbed there."""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import re
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+#: Names of files that are being written, and those of locks: no results.
+TEMPORARY = re.compile(r"^\..+-[a-z0-9_]{8}$")
+#: Seconds after which a step counts as hanging.
+LIMIT = 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What is done, so many times: ``run`` takes the number of the try, returns what happened.
+
+    It raises AssertionError, with what happened, where the promise was broken. A try may be of
+    several ``inputs``.
+    """
+
+    kind: str
+    what: str
+    promise: str
+    tries: int
+    run: Callable[[int], str]
+    inputs: int = 1
+
+
+class NotTried(Exception):
+    """What could not be tried on this machine; the message says why."""
+
+
+@dataclasses.dataclass
+class Child:
+    """A process that was forked off to run a step."""
+
+    pid: int
+    log: Path
+    status: int | None = None
+
+    def kill(self, number: int) -> None:
+        """Send it a signal."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.status = os.waitstatus_to_exitcode(status) if pid else None
+        return self.status is None
+
+    def wait(self, limit: float = LIMIT) -> int:
+        """Its exit status; minus the signal that ended it."""
+        deadline = time.monotonic() + limit
+        while self.running():
+            if time.monotonic() > deadline:
+                self.kill(signal.SIGKILL)
+                raise AssertionError(f"did not end within {limit} s; {self.said()}")
+            time.sleep(0.002)
+        return self.status
+
+    def said(self) -> str:
+        """The last line that it printed: where it failed, the error."""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1][:500] if lines else "nothing said"
+
+
+def fork(do: Callable[[], object], log: Path) -> Child:
+    """Run a function in a child; returns when the child has begun.
+
+    The parent has imported everything and computed nothing, with one thread: a child begins
+    within milliseconds, and has no lock of another's thread to wait for.
+    """
+    sys.stdout.flush()
+    begun, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(begun)
+        _be_child(do, log, tell)
+    os.close(tell)
+    os.read(begun, 1)
+    os.close(begun)
+    return Child(pid, log)
+
+
+def _be_child(do, log, tell):
+    status = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for stream in (1, 2):
+            os.dup2(handle, stream)
+        os.write(tell, b"x")
+        do()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(BaseException):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def run_whole(do: Callable[[], object], log: Path, limit: float = LIMIT) -> float:
+    """Run a function in a child to its end; the seconds it took."""
+    start = time.monotonic()
+    child = fork(do, log)
+    assert child.wait(limit) == 0, f"the run failed: {child.said()}"
+    return time.monotonic() - start
+
+
+def error_of(do: Callable[[], object], log: Path) -> str:
+    """The last line of a run that must fail with an error of its own (not die of a signal)."""
+    child = fork(do, log)
+    status = child.wait()
+    assert status != 0, "ran to its end, no error"
+    assert status == 1, f"died of signal {-status}"
+    return child.said()
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Hash of every result below a folder: neither locks nor files half written."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and path.suffix != ".lock" and not any(map(TEMPORARY.match, parts)):
+            found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def left_over(folder: Path) -> int:
+    """Number of files below a folder that somebody was writing."""
+    parts = (path.relative_to(folder).parts for path in folder.rglob("*") if path.is_file())
+    return sum(any(map(TEMPORARY.match, each)) for each in parts)
+
+
+def difference(found: dict[str, str], right: dict[str, str]) -> str:
+    """How two sets of files differ; empty if they do not."""
+    lacks, more = sorted(set(right) - set(found)), sorted(set(found) - set(right))
+    other = sorted(name for name in set(found) & set(right) if found[name] != right[name])
+    told = {"lacks": lacks, "has besides": more, "differs in": other}
+    return "; ".join(f"{how} {names[0]} ({len(names)})" for how, names in told.items() if names)
+
+
+def fresh(folder: Path, template: Path | None = None) -> Path:
+    """An empty folder, or a copy of another."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if template is None:
+        folder.mkdir(parents=True)
+    else:
+        shutil.copytree(template, folder, symlinks=True)
+    return folder
