@@ -87,7 +87,7 @@ def ablate(
                     states = layer_states(network, inputs, key[0], state)
                 of = places.index[(places["removed"] == key[0]) & (places["arm"] == key[1])]
                 vectors[np.ix_(of, rows)] = _pooled(states, batch, pooling)
-                read_here = texts["language"].iloc[rows[told]]
+                read_here = texts["language"].iloc[[rows[row] for row in told]]
                 of_each = _losses(network, states[-1], batch, told)
                 losses += [(*key, code, *loss)
                            for code, loss in zip(read_here, of_each, strict=True)]  # fmt: skip
