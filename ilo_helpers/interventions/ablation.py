@@ -87,8 +87,10 @@ def ablate(
                     states = layer_states(network, inputs, key[0], state)
                 of = places.index[(places["removed"] == key[0]) & (places["arm"] == key[1])]
                 vectors[np.ix_(of, rows)] = _pooled(states, batch, pooling)
-                lost = zip(told, _losses(network, states[-1], batch, told), strict=True)
-                losses += [(*key, texts["language"].iloc[rows[row]], *loss) for row, loss in lost]
+                read_here = texts["language"].iloc[[rows[row] for row in told]]
+                of_each = _losses(network, states[-1], batch, told)
+                losses += [(*key, code, *loss)
+                           for code, loss in zip(read_here, of_each, strict=True)]  # fmt: skip
     shape = (len(places), corpus.shape[1], len(corpus), lm.hidden)
     coords = {"layer": range(len(places)), "language": list(corpus), "sentence": list(corpus.index)}
     acts = xr.DataArray(vectors.reshape(shape), coords, (*coords, "hidden"), attrs=dict(lm.attrs))
