@@ -65,12 +65,16 @@ def write_sums(folder: Path) -> None:
 
 def check_sums(folder: Path) -> None:
     """Raise ValueError unless a folder's files have the hashes that were written down, if any."""
-    if (folder / SUMS).exists():
-        for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
-            expected, name = line.split("  ", 1)
-            if not (folder / name).is_file() or file_digest(folder / name) != expected:
-                raise ValueError(f"{folder / name} was changed or cut short: delete {folder}, and "
-                                 "the same call makes it again")  # fmt: skip
+    sums = folder / SUMS
+    lines = sums.read_text("utf-8", "replace").splitlines() if sums.exists() else []
+    for line in lines:
+        expected, _, name = line.partition("  ")
+        path = folder / name if name else sums
+        if not path.is_file() or file_digest(path) != expected:
+            raise ValueError(
+                f"{path} was changed or cut short, or {SUMS} was: delete {folder}, and the same "
+                "call makes it again"
+            )
 
 
 def check_file(path: Path, expected: str) -> None:
