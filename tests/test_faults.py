@@ -70,6 +70,8 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, calls):
 def test_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path, calls):
     with folder_written_whole(tmp_path / "model") as work:
         (work / "weights").write_text("all")
+        (work / "weights").chmod(0o600)
+    assert stat.S_IMODE((tmp_path / "model" / "weights").stat().st_mode) == 0o644
     assert calls == [("sync", "weights"), ("sync", "model"), ("rename", "model"),
                      ("sync", tmp_path.name)]  # fmt: skip
 

@@ -101,14 +101,18 @@ def sync(*paths: Path) -> None:
 
 
 def rename_whole(folder: Path, name: Path) -> None:
-    """Give a folder its name once the disk has all that is in it.
+    """Give a folder its name once the disk has all that is in it, and all may read it.
 
     Raises
     ------
     OSError
         If the name is taken.
     """
-    sync(*folder.rglob("*"), folder)
+    there = sorted(folder.rglob("*"))
+    for path in there:
+        if path.is_file():
+            path.chmod(path.stat().st_mode | 0o444)  # safetensors writes for its owner alone
+    sync(*there, folder)
     os.rename(folder, name)
     sync(name.parent)
 
