@@ -70,6 +70,8 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, calls):
 def test_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path, calls):
     with folder_written_whole(tmp_path / "model") as work:
         (work / "weights").write_text("all")
+        (work / "weights").chmod(0o600)
+    assert stat.S_IMODE((tmp_path / "model" / "weights").stat().st_mode) == 0o644
     assert calls == [("sync", "weights"), ("sync", "model"), ("rename", "model"),
                      ("sync", tmp_path.name)]  # fmt: skip
 
@@ -269,10 +271,12 @@ def test_a_model_whose_file_was_changed_is_refused(tiny, tmp_path):
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(
-        ValueError, match=r"^/.*mine/model.safetensors was changed or cut short: dele"
-    ):
+    with pytest.raises(ValueError, match=r"^/.*mine/model.safetensors was changed or cut short"):
         load_model(folder)
+    for damaged in (b"\xff\x00", b"abc", b"abc  config.json", b"abc  no.json"):
+        (folder / digest.SUMS).write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"or SHA256SUMS was: delete .*/mine, and the same"):
+            load_model(folder)
 
 
 def test_a_model_is_unpacked_once_and_what_a_killed_process_left_is_deleted(data, monkeypatch):

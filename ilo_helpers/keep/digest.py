@@ -65,12 +65,16 @@ def write_sums(folder: Path) -> None:
 
 def check_sums(folder: Path) -> None:
     """Raise ValueError unless a folder's files have the hashes that were written down, if any."""
-    if (folder / SUMS).exists():
-        for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
-            expected, name = line.split("  ", 1)
-            if not (folder / name).is_file() or file_digest(folder / name) != expected:
-                raise ValueError(f"{folder / name} was changed or cut short: delete {folder}, and "
-                                 "the same call makes it again")  # fmt: skip
+    sums = folder / SUMS
+    lines = sums.read_text("utf-8", "replace").splitlines() if sums.exists() else []
+    for line in lines:
+        expected, _, name = line.partition("  ")
+        path = folder / name if name else sums
+        if not path.is_file() or file_digest(path) != expected:
+            raise ValueError(
+                f"{path} was changed or cut short, or {SUMS} was: delete {folder}, and the same "
+                "call makes it again"
+            )
 
 
 def check_file(path: Path, expected: str) -> None:
@@ -97,14 +101,18 @@ def sync(*paths: Path) -> None:
 
 
 def rename_whole(folder: Path, name: Path) -> None:
-    """Give a folder its name once the disk has all that is in it.
+    """Give a folder its name once the disk has all that is in it, and all may read it.
 
     Raises
     ------
     OSError
         If the name is taken.
     """
-    sync(*folder.rglob("*"), folder)
+    there = sorted(folder.rglob("*"))
+    for path in there:
+        if path.is_file():
+            path.chmod(path.stat().st_mode | 0o444)  # safetensors writes for its owner alone
+    sync(*there, folder)
     os.rename(folder, name)
     sync(name.parent)
 

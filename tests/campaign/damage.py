@@ -6,6 +6,8 @@ import random
 import shutil
 from pathlib import Path
 
+import xarray as xr
+
 from .disk import goes_on
 from .kills import Undisturbed, undisturbed_files
 from .scenes import SCENES, in_folder
@@ -52,7 +54,6 @@ STORES = {
     "a chunk of the vectors": ("extraction", "data/activations/*/array.zarr/activations/[0-9]*"),
     "a chunk of the neighbours": ("neighbours", "data/neighbors/*/array.zarr/*/[0-9].*"),
     "a part's checksums": ("extraction", "data/activations/*/language-*.json"),
-    "labels or sizes of a store": ("extraction", "data/activations/*/array.zarr/*/.z*"),
     "a store's labels": ("neighbours", "data/neighbors/*/array.zarr/l*/0"),
     "a kept table": ("scoring", "data/*/*.parquet"),
     "numbers of a figure": ("saving figures", "fig/*/*.csv"),
@@ -60,6 +61,8 @@ STORES = {
 #: Files that say something of a result, of which not every letter decides: what is promised, and
 #: what of them is compared.
 NOTES = {
+    "labels or sizes of a store": ("extraction", "data/activations/*/array.zarr/*/.z*",
+                                   "the same labels, sizes and values; no part is made again"),
     "a kept table's hash": ("scoring", "data/*/*.sha256", "the table is made again, or, without "
                             "a hash, read: the same table"),
     "settings of a figure": ("saving figures", "fig/*/*.json", "written anew where they cannot be "
@@ -92,10 +95,14 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
         "checksums there, all chunks of the part gone": chunks_gone,
         "chunks there, checksums gone": checksums_gone,
         "a store that lists no files": lists_nothing,
-        "a store in zarr's format 3 in its place": other_format,
         "a store of another recipe beside it": other_recipe,
     }.items():
         found.append(Fault("damage", what, REPAIRED, 2, functools.partial(do, place, inputs)))
+    promise = "an error that says which folder to delete; then it goes on"
+    for number, what in enumerate(("of other files", "of its files")):
+        run = functools.partial(other_format, place, inputs, number)
+        what = f"a store in zarr's format 3 in its place, and checksums {what}"
+        found.append(Fault("damage", what, promise, 1, run))
     return found
 
 
@@ -122,23 +129,33 @@ def noted(place, inputs, seed, scene, pattern, change, number) -> str:
     Undisturbed.of(scene, place, inputs)
     folder = fresh(place / "damaged", undisturbed_files(place, scene))
     there = sorted(folder.glob(pattern))
-    right = _deciding(folder)
+    right = _deciding(folder, place)
     change(rng.choice(there), rng, there)
     run_whole(lambda: in_folder(scene.run, inputs, folder), place / "log")
-    told = difference(_deciding(folder), right)
+    told = difference(_deciding(folder, place), right)
     assert not told, f"after the next run the folder {told}"
     return "the same results"
 
 
-def _deciding(folder):
+def _deciding(folder, place):
     """Hashes of the results, and of each note what decides."""
     found = {name: each for name, each in files(folder).items()
              if not name.endswith(".sha256")}  # fmt: skip
+    found = {name: each for name, each in found.items() if "/.z" not in name}
+    run_whole(lambda: _write_values(folder, place / "values"), place / "log")
+    found["values"] = (place / "values").read_text()
     for path in folder.glob("fig/*/*.json"):
         note = json.loads(path.read_text())
         keys = ("caption", "tolerance", "details", "drawing")
         found[str(path.relative_to(folder))] = str([note[key] for key in keys])
     return found
+
+
+def _write_values(folder, file):
+    """Labels and values of every store, read anew."""
+    stores = sorted(folder.glob("data/*/*/array.zarr"))
+    options = {"consolidated": False, "chunks": None, "mask_and_scale": False}
+    file.write_text(json.dumps([xr.open_zarr(each, **options).to_dict() for each in stores]))
 
 
 def spoken(place, inputs, seed, scene, pattern, change, number) -> str:
@@ -214,10 +231,8 @@ def lists_nothing(place, inputs, number) -> str:
     return "repaired"
 
 
-def other_format(place, inputs, number) -> str:
+def other_format(place, inputs, number, _) -> str:
     """The same values as a group of zarr's other format, with checksums of its files."""
-    import xarray as xr
-
     from ilo_helpers.keep.digest import file_digest
 
     right, folder = _extracted(place, inputs)
@@ -235,11 +250,13 @@ def other_format(place, inputs, number) -> str:
         if number:
             for marker in store.parent.glob("language-*.json"):
                 marker.write_text(json.dumps(chunks))
-    run_whole(lambda: in_folder(SCENES["extraction"].run, inputs, folder), place / "log")
-    found = files(folder)
-    wrong = [name for name in right if found.get(name) != right[name]]
-    assert not wrong, f"the store {wrong[0]} is not that of an undisturbed run ({len(wrong)})"
-    return "laid out and made anew"
+    scene = SCENES["extraction"]
+    said = error_of(lambda: in_folder(scene.run, inputs, folder), place / "log")
+    assert "array.zarr" in said and "delete the folder" in said, said
+    for store in folder.glob("data/activations/*"):
+        shutil.rmtree(store)
+    goes_on(scene, inputs, folder, place, right)
+    return "error, then went on"
 
 
 def other_recipe(place, inputs, number) -> str:

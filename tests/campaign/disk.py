@@ -15,7 +15,8 @@ from .trial import Fault, difference, error_of, files, fork, fresh, run_whole
 AGAIN = "an error that says so; with room, the next run completes, byte for byte"
 SAME = "all runs, byte for byte, and a second run makes nothing again"
 #: What errors say of a disk that takes no more.
-FULL = ("No space left", "File too large", "make room", "Disk quota", "os error 28", "os error 27")
+FULL = ("No space left", "File too large", "make room", "Disk quota", "os error 28", "os error 27",
+        "could not be fetched")  # fmt: skip
 PLACES = {
     "a path with spaces": "my data folder",
     "quotes in the path": 'it\'s "data"',
@@ -241,6 +242,8 @@ def other_user(place: Path, inputs: Path, seed: str, may_write: bool, number: in
     right, _, before = Undisturbed.of(scene, place, inputs)
     folder = fresh(place / "users", before)
     place.parent.chmod(0o755)
+    for path in (inputs / "tiny").iterdir():
+        path.chmod(0o644)
     (folder / "data").mkdir()
     (folder / "fig").mkdir()
 
