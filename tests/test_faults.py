@@ -342,6 +342,22 @@ def test_a_loss_of_an_epoch_is_not_lost_with_a_kill_at_its_end(tiny, task, monke
         assert not list(whole.parent.glob("*.part"))
 
 
+def test_what_a_killed_process_left_is_no_file_of_the_model(tiny, task, monkeypatch):
+    real = finetuning._save
+
+    def killed(lm, network, folder, *more):
+        real(lm, network, folder, *more)
+        (folder / ".model.safetensors-half").write_text("half")
+        raise KeyboardInterrupt
+
+    with mock.patch.object(finetuning, "_save", killed), pytest.raises(KeyboardInterrupt):
+        train(tiny, task)
+    folder = train(tiny, task)
+    assert not list(folder.glob(".*"))
+    lines = (folder / digest.SUMS).read_text().splitlines()
+    assert len(lines) == len(list(folder.iterdir())) - 1
+
+
 def test_a_checkpoint_without_room_is_an_error_that_says_so(tiny, task, monkeypatch):
     def full(*_):
         raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")

@@ -142,6 +142,7 @@ def _fine_tune(lm, splits, settings, folder, work):
             raise OSError(f"{work}: no room for a checkpoint; the last one is kept: make room, and "
                           "the same call goes on") from error  # fmt: skip
         raise
+    shutil.rmtree(work / "final", ignore_errors=True)  # half of it, by a process that was killed
     _save(lm, network, work / "final", settings, history)
     write_sums(work / "final")
     rename_whole(work / "final", folder)

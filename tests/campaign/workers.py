@@ -83,7 +83,7 @@ def on_cluster(place: Path, inputs: Path, seed: int, scene: Scene, what: str, nu
     child = fork(lambda: in_folder(do, inputs, folder), place / "log")
     while not pids.exists() and child.running():
         time.sleep(0.01)
-    time.sleep(rng.uniform(0, 2 * seconds))
+    time.sleep(rng.uniform(0, seconds))
     victim = child.pid if what == "the client" else int(rng.choice(pids.read_text().split()))
     with contextlib.suppress(ProcessLookupError):
         os.kill(victim, signal.SIGKILL)
