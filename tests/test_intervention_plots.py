@@ -74,3 +74,13 @@ def test_a_line_without_numbers_has_no_mark():
     table = lines(["ILO"], ["measures"]).assign(value=np.nan, low=np.nan, high=np.nan)
     fig = plots.does_ilo_know_where(table, "T")
     assert not [line for line in fig.axes[0].lines if line.get_linestyle() == "--"]
+
+
+def test_a_patch_is_drawn_with_both_prompts_and_all_that_may_come_out():
+    outcomes = {"donor's concept, receiver's language": "Spanien", "none": "rien"}
+    parts = ('russkij: "', "Ispanija", '" - espanol: "'), ('francais: "', "Grece", '" - Deutsch: "')
+    (ax,) = plots.patch_drawn(*parts, outcomes).axes
+    told = [text.get_text() for text in ax.texts]
+    assert {*parts[0], *parts[1], "Spanien: donor's concept, receiver's language"} <= set(told)
+    answers = [text for text in ax.texts if text.get_text().partition(": ")[2] in outcomes]
+    assert len({text.get_color() for text in answers}) == len(outcomes)

@@ -53,8 +53,8 @@ def patch_arms(
     Returns
     -------
     pandas.DataFrame
-        arm, donors (the pairs, joined by ``+``) and the columns of
-        :func:`ilo_helpers.interventions.patching.patch`.
+        arm, donors (the pairs, joined by ``+``), donor (the concept put in, an item) and the
+        columns of :func:`ilo_helpers.interventions.patching.patch`.
 
     Raises
     ------
@@ -86,6 +86,7 @@ def patch_arms(
     for arm in arms:
         told = patch(lm, network, prompts, taken[arm]().values, asked, at, whole)
         of = {"same pair": [receiver], "another pair": donors[:1]}.get(arm, donors)
+        told.insert(0, "donor", told["item"].map(dict(zip(cells["item"], given, strict=True))))
         told.insert(0, "donors", "+".join(arrow(*pair) for pair in of))
         told.insert(0, "arm", arm)
         tables.append(told)

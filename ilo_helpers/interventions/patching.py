@@ -130,7 +130,8 @@ def pair_concepts(
     """A donor concept for each concept, such that what comes out tells which it is.
 
     Of two concepts the names in both target languages must begin with tokens of their own, all
-    different; items for which there is no such partner are left out.
+    different, and none as the donor's word does that is put in: a copy is no answer. Items for
+    which there is no such partner are left out.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ def pair_concepts(
             f"{len(both)} concept in common to {arrow(*receiver)} and {arrow(*donor)}: two are "
             "needed"
         )
-    languages = {"receiver": receiver[1], "donor": donor[1]}
+    languages = {"receiver": receiver[1], "donor": donor[1], "word": donor[0]}
     names = {
         who: dict(zip(both, answer_tokens(lm.tokenizer, lexicon.loc[both, code]), strict=True))
         for who, code in languages.items()
@@ -176,7 +177,8 @@ def pair_concepts(
         for other in free:
             who = {"receiver": item, "donor": other}
             told = {name: names[of[1]][who[of[0]]] for name, of in cells.items()}
-            if len({ids[0] for ids in told.values()}) == len(told) and item != other:
+            firsts = {ids[0] for ids in (*told.values(), names["word"][other])}
+            if len(firsts) == len(told) + 1 and item != other:
                 rows.append({"item": item, "donor": other} | told)
                 free.remove(other)
                 break

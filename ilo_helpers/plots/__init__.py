@@ -17,7 +17,7 @@ from .certainty import (
 )
 from .corpus import languages_by_group, lengths_of_translations, world_map
 from .grids import heatmap_by_layer, heatmaps, rates_between_languages
-from .interventions import bands_by_layer, does_ilo_know_where
+from .interventions import bands_by_layer, does_ilo_know_where, patch_drawn
 from .languages import bars_by_language, dots_by_language, ilo_by_group
 from .layers import ablation, ilo_by_layer, models_by_depth, panels_by_layer, weights_by_layer
 from .lessons import confounds_by_layer, kinds_by_layer, score_bars, scores_by_size

@@ -1,5 +1,7 @@
 """Figures of the notebook on interventions: what comes out, and what it costs, by layer."""
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -101,3 +103,38 @@ def does_ilo_know_where(table: pd.DataFrame, title: str) -> Figure:
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     style.whole_numbers(axes[-1, 0])
     return style.titled(fig, title)
+
+
+@drawing
+def patch_drawn(donor: Sequence[str], receiver: Sequence[str], outcomes: dict[str, str]) -> Figure:
+    """What a patch is: two prompts, a state that goes from one into the other, what may come out.
+
+    Parameters
+    ----------
+    donor, receiver : sequence of str
+        A prompt's last line in three parts: before the word, the word, after it.
+    outcomes : dict of str
+        What each cell of :data:`ilo_helpers.interventions.patching.CELLS` would be here, by name.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, ax = plt.subplots(figsize=(8.5, 3.2))
+    color = style.in_turn(pd.Series(list(outcomes)))
+    for y, name, parts in ((2.6, "donor", donor), (0.9, "receiver", receiver)):
+        ax.text(0, y + 0.5, f"{name}'s prompt", fontsize=9, color="0.4")
+        places = ((0.0, "left", "0.2"), (3.0, "center", "#0072b2"), (3.9, "left", "0.2"))
+        for (x, side, tone), part in zip(places, parts, strict=True):
+            box = {"facecolor": "white", "edgecolor": tone} if side == "center" else None
+            ax.text(x, y, part, ha=side, va="center", color=tone, bbox=box)
+    arrow = {"arrowstyle": "-|>", "color": "#0072b2", "linewidth": 2}
+    ax.annotate("", (3.0, 1.2), (3.0, 2.3), arrowprops=arrow)
+    ax.text(3.2, 1.75, "the state at layer ℓ is put in,\non all tokens of the word", va="center",
+            fontsize=9)  # fmt: skip
+    ax.text(7.2, 3.1, "what may come out", fontsize=9, color="0.4")
+    for row, (name, answer) in enumerate(outcomes.items()):
+        ax.text(7.2, 2.6 - 0.62 * row, f"{answer}: {name}", color=color[name], va="center")
+    ax.set(xlim=(0, 13), ylim=(0.3, 3.4))
+    ax.axis("off")
+    return style.titled(fig, "A patch: whose concept comes out, and in whose language?")
