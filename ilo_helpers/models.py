@@ -297,5 +297,4 @@ def _fits(config, dtype):
     """Whether the weights, and a tenth more for the work, fit on the GPU."""
     import torch
 
-    free, _ = torch.cuda.mem_get_info()
-    return 1.1 * weight_bytes(config, dtype) < free
+    return 1.1 * weight_bytes(config, dtype) < torch.cuda.mem_get_info()[0]

@@ -171,7 +171,10 @@ def test_a_patch_moves_the_answer_to_the_donor_s_concept_in_the_receiver_s_langu
 
 def test_at_the_prompt_s_end_the_last_layer_brings_the_donor_s_language_too(hand):
     lm, network = hand
-    receiver, donor = ("eng_Latn", "deu_Latn"), ("deu_Latn", "fra_Latn")
+    receiver, donor = ("eng_Latn", "deu_Latn"), ("fra_Latn", "eng_Latn")
+    with pytest.raises(ValueError, match="deu_Latn→fra_Latn have names that begin with diff"):
+        copied = ("deu_Latn", "fra_Latn")  # its word would be the answer
+        patching.pair_concepts(lm, LEXICON, receiver, copied, ITEMS[1:])
     cells = patching.pair_concepts(lm, LEXICON, receiver, donor, ITEMS[1:])
     states = patching.concept_states(
         lm, network, LEXICON, [donor], ITEMS[1:], ITEMS[:1], "prompt's end"

@@ -185,7 +185,7 @@ def pair_concepts(
     if not rows:
         raise ValueError(
             f"no two concepts of {arrow(*receiver)} and {arrow(*donor)} have names that begin with "
-            "different tokens"
+            "different tokens, none of them the donor's word: choose other pairs"
         )
     return pd.DataFrame(rows)
 
