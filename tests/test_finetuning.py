@@ -15,7 +15,8 @@ from transformers import AutoModelForCausalLM
 from ilo_helpers import extract_activations, load_model
 from ilo_helpers.training import evaluation, finetuning, objectives
 from ilo_helpers.training.evaluation import accuracy, by_run, evaluate, lm_loss
-from ilo_helpers.training.finetuning import fine_tune, freeze_parameters
+from ilo_helpers.training.finetuning import fine_tune
+from ilo_helpers.training.freezing import freeze_parameters
 from ilo_helpers.training.tasks import load_task
 
 WORDS = {"cue": "Kind", "animal": "cat", "plant": "tree"}

@@ -35,7 +35,8 @@ _search.memory _search.products _search.kernels _search.knn neighbors ilo study
 regions.fragments regions.rates regions.offsets regions.structure regions.maps
 regions.length regions.confounds validity.cka validity.clouds validity.alignment
 validity.intervals validity.chance validity.worlds validity.measures validity.prediction
-validity.probes training.tasks training.objectives training.finetuning training.evaluation
+validity.probes training.tasks training.objectives training.freezing training.finetuning
+training.evaluation
 training.runs training.sweep training.comparison validity.weights
 validity.verdicts validity.claims validity.token_claims
 vocabulary.tokens vocabulary.geometry vocabulary.compare vocabulary.lexicon

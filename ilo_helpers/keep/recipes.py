@@ -27,7 +27,12 @@ CODE = {
         "_search/knn.py",
         "neighbors.py",
     ],
-    "finetuned": ["arithmetic.py", "training/objectives.py", "training/finetuning.py"],
+    "finetuned": [
+        "arithmetic.py",
+        "training/objectives.py",
+        "training/freezing.py",
+        "training/finetuning.py",
+    ],
     "answers": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],
     "losses": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],
     "explorer": [

@@ -8,7 +8,6 @@ import functools
 import json
 import math
 import os
-import re
 import shutil
 import sys
 import time
@@ -16,7 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -28,12 +26,13 @@ from ..keep.paths import data_dir, shorten, slug
 from ..keep.recipes import RECIPES
 from ..keep.stores import alone
 from ..memory import check_memory
-from ..models import LanguageModel, find_blocks, load_model, no_progress_bar
+from ..models import LanguageModel, load_model, no_progress_bar
+from .freezing import freeze_parameters
 from .objectives import answer_losses, causal_model, collate, encode, encode_answers, label_words
 from .tasks import check_languages
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 #: Items of one step.
 BATCH = 16
@@ -160,67 +159,6 @@ def _checked(task, language, freeze, seed, learning_rate, epochs):
     return (str(freeze), arguments.whole("seed", seed, 0),
             arguments.positive("learning_rate", learning_rate),
             arguments.whole("epochs", epochs))  # fmt: skip
-
-
-def freeze_parameters(
-    network: "torch.nn.Module", layers: int, freeze: str, seed: int = 0
-) -> "torch.nn.Module":
-    """Leave only some parameters to be trained.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        Any layout whose blocks :func:`find_blocks` finds; changed in place.
-    layers : int
-        Number of blocks.
-    freeze : str
-        As in :func:`fine_tune`.
-    seed : int
-        Of new adapters.
-
-    Returns
-    -------
-    torch.nn.Module
-        The network; for ``"lora"`` in peft's wrapping.
-
-    Raises
-    ------
-    ValueError
-        For an unknown kind, a number of blocks there are not, or if nothing is left to train.
-    """
-    if freeze == "lora":
-        from peft import LoraConfig, get_peft_model
-        from transformers import set_seed
-
-        set_seed(seed)
-        return get_peft_model(network, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"))
-    blocks = find_blocks(network, layers)
-    of_blocks = {id(parameter) for parameter in blocks.parameters()}
-    for part in [] if freeze == "none" else freeze.split("+"):
-        match = re.fullmatch(r"(first|last|random)-(\d+)", part)
-        if match:
-            for place in _chosen_blocks(match[1], int(match[2]), layers, seed):
-                blocks[place].requires_grad_(False)
-        elif part == "table":
-            for parameter in network.parameters():
-                if id(parameter) not in of_blocks:
-                    parameter.requires_grad_(False)
-        else:
-            raise ValueError(
-                f"freeze {freeze!r}: choose 'none', 'lora', or 'table', 'first-8', 'last-8', "
-                "'random-8' (or another number), joined by + where both are to stay"
-            )
-    if not any(parameter.requires_grad for parameter in network.parameters()):
-        raise ValueError(f"freeze {freeze!r}: of {layers} blocks nothing is left to train")
-    return network
-
-
-def _chosen_blocks(kind, n, layers, seed):
-    if not 1 <= n <= layers:
-        raise ValueError(f"freeze '{kind}-{n}': there are {layers} blocks, freeze 1 to {layers}")
-    if kind == "random":
-        return np.random.default_rng(seed).choice(layers, n, replace=False)
-    return range(n) if kind == "first" else range(layers - n, layers)
 
 
 def _items(task, language, split, seed):
