@@ -150,7 +150,7 @@ SMALL = {
     "table_steps": [2, 5], "table_seeds": [1],
     "epochs": 1, "train_items": 16, "test_items": 6, "loss_sentences": 1,
     "draws": 100, "permutations": 20, "corpora": 10,
-    "asked": 4, "concepts": 2, "removal_step": 9, "removal_sentences": 3, "task_items": 10,
+    "asked": 4, "concepts": 2, "removal_step": 9, "removal_sentences": 3, "task_items": 4,
 }  # fmt: skip
 
 
