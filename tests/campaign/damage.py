@@ -155,7 +155,8 @@ def _write_values(folder, file):
     """Labels and values of every store, read anew."""
     stores = sorted(folder.glob("data/*/*/array.zarr"))
     options = {"consolidated": False, "chunks": None, "mask_and_scale": False}
-    file.write_text(json.dumps([xr.open_zarr(each, **options).to_dict() for each in stores]))
+    found = [xr.open_zarr(each, **options).to_dict() for each in stores]
+    file.write_text(json.dumps(found, sort_keys=True))  # a folder lists its files in any order
 
 
 def spoken(place, inputs, seed, scene, pattern, change, number) -> str:

@@ -252,6 +252,8 @@ def other_user(place: Path, inputs: Path, seed: str, may_write: bool, number: in
         in_folder(scene.run, inputs, folder)
 
     def as_nobody():
+        import email.policy  # noqa: F401
+
         # what is imported late lies where nobody may read
         in_folder(scene.run, inputs, fresh(place / "late", before))
         os.setgid(65534)
