@@ -18,7 +18,7 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
     for case in CASES:
         groups[case.where].append(case)
     promise = "one error of our own that names thing, place and remedy, or the value it stands for"
-    return [Fault("input", f"{where}: {cases[0].what}, … ({len(cases)} inputs)", promise, 1,
+    return [Fault("inputs", f"{where}: {cases[0].what}, … ({len(cases)} inputs)", promise, 1,
                   functools.partial(tried, place, cases), len(cases))
             for where, cases in groups.items()]  # fmt: skip
 
