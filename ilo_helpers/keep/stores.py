@@ -200,16 +200,19 @@ class Store:
         """
         import zarr
 
-        group = zarr.open_group(self._array, mode="r+")
+        # a chunk of zeros would not be written, and then be missed
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            group = zarr.open_group(self._array, mode="r+")
+            into = {name: group[name] for name in arrays}
         axis, place = list(self.coords).index(self.part), self.parts.index(part)
         where = (slice(None),) * axis + (place,)
         for name, values in arrays.items():
-            if (shared := group[name].chunks[axis]) > 1:
+            if (shared := into[name].chunks[axis]) > 1:
                 raise RuntimeError(
                     f"{self._array}/{name}: {shared} {self.part}s share a chunk, so that two "
                     "processes would lose each other's; delete the folder"
                 )
-            group[name][where] = values
+            into[name][where] = values
         files = list(self._files(part))
         sync(*files, *{file.parent for file in files})  # the disk has them before it is said so
         sums = {str(path.relative_to(self._array)): file_digest(path) for path in files}
