@@ -45,10 +45,10 @@ class LanguageModel:
         Longest input, where the architecture sets one.
     """
 
-    def __init__(self, name, source, dtype, device):
+    def __init__(self, name, source, dtype, device, hashes=None):
         from transformers import AutoConfig
 
-        revision = _revision(source)
+        revision = _revision(source, hashes)
         self.name, self.dtype, self.device = name, dtype, device
         # a hub model is pinned to the commit of now, in case it is moved before it is loaded
         self.source = {"pretrained_model_name_or_path": source, "trust_remote_code": False}
@@ -191,11 +191,11 @@ def load_model(
             raise ValueError(
                 f"{source} is named like a 4-bit model of this suite; rename the folder"
             )
-        check_sums(Path(source))
     else:
         check_hub_name(name, PACKAGED)
+    hashes = check_sums(Path(source))
     try:
-        return LanguageModel(name, source, dtype, device)
+        return LanguageModel(name, source, dtype, device, hashes)
     except (OSError, ValueError) as error:
         where = source if Path(source).is_dir() else "the hub"
         raise ValueError(
@@ -261,13 +261,13 @@ def find_blocks(model: Any, layers: int) -> Any:
     )
 
 
-def _revision(source):
+def _revision(source, hashes):
     """Commit of a hub model; hash of a local one's weights, configuration and tokenizer."""
     if not Path(source).is_dir():
         return hub_revision(source)
     wanted = (".safetensors", ".bin", ".json", ".model", ".txt")
     files = sorted(path for path in Path(source).iterdir() if path.suffix in wanted)
-    return f"sha256:{files_digest(files)}"
+    return f"sha256:{files_digest(files, hashes)}"
 
 
 @contextlib.contextmanager

@@ -81,8 +81,8 @@ def _check_values(parameters):
         check_languages("of all notebooks", arguments.several("languages", given["languages"], ALL))
     if "corpus" in given and not Path(given["corpus"]).expanduser().exists():
         arguments.one_of("corpus", given["corpus"], CORPORA)
-    model = given.get("model", "gemma-3-270m")
-    if model not in PACKAGED and not Path(model).expanduser().is_dir():
+    model = given.get("model")
+    if model and model not in PACKAGED and not Path(model).expanduser().is_dir():
         check_hub_name(model, PACKAGED)
 
 

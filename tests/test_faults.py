@@ -268,21 +268,24 @@ def test_a_checkout_that_is_not_installed_saves_figures_too(data, monkeypatch):
 # -- models -------------------------------------------------------------------------------
 
 
-def test_a_model_whose_file_was_changed_is_refused(tiny, tmp_path):
+@pytest.mark.parametrize("packaged_one", [False, True])
+def test_a_model_whose_file_was_changed_is_refused(packaged_one, tiny, tmp_path, monkeypatch):
     folder = tmp_path / "mine"
     shutil.copytree(tiny("llama"), folder)
     write_sums(folder)
-    assert load_model(folder).layers == 3
+    monkeypatch.setattr("ilo_helpers.models.packaged_model", lambda name: str(folder))
+    model = "gemma-3-270m" if packaged_one else folder
+    assert load_model(model).layers == 3
     weights = folder / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(ValueError, match=r"^/.*mine/model.safetensors was changed or cut short"):
-        load_model(folder)
+        load_model(model)
     for damaged in (b"\xff\x00", b"abc", b"abc  config.json", b"abc  no.json"):
         (folder / digest.SUMS).write_bytes(damaged)
         with pytest.raises(ValueError, match=r"or SHA256SUMS was: delete .*/mine, and the same"):
-            load_model(folder)
+            load_model(model)
 
 
 def test_a_model_is_unpacked_once_and_what_a_killed_process_left_is_deleted(data, monkeypatch):

@@ -365,13 +365,14 @@ def test_two_clients_and_a_process_on_one_store(client, workers, tmp_path, log, 
 
 @pytest.fixture
 def poisoned(tmp_path, text):
-    """A model with weights that are no numbers, and three languages."""
+    """A model whose numbers grow too large at a 'q', and three languages, one of which has one."""
     from safetensors.torch import load_file, save_file
 
-    folder = save_tiny_model("llama", tmp_path / "poison", text.to_numpy().ravel())
+    # Gemma multiplies what is read from the table: a weight is finite, and the state is not
+    folder = save_tiny_model("gemma3", tmp_path / "poison", text.to_numpy().ravel())
     weights = load_file(folder / "model.safetensors")
     token = load_model(folder).tokenizer.convert_tokens_to_ids("q")
-    weights["model.embed_tokens.weight"][token] = torch.inf
+    weights["model.embed_tokens.weight"][token] = 3e38
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     corpus = {"eng_Latn": ["a", "b"], "deu_Latn": ["a", "q"], "fra_Latn": ["c", "d"]}
     return folder, table(corpus)
@@ -389,7 +390,9 @@ def test_bad_input_is_the_error_that_it_is_here(client, tiny, poisoned, tmp_path
     folder, corpus = poisoned
     kind, message, frames = failure(folder, corpus)
     assert kind is ValueError and frames < 10
-    assert "model 'poison': embed_tokens.weight holds numbers that are not finite" in message
+    assert "language deu_Latn, sentence 2: hidden state of layer 0 is not finite" in message
+    there = [path.name for path in (tmp_path / "data/activations").glob("*/*.json")]
+    assert sorted(there) == ["language-eng_Latn.json", "language-fra_Latn.json"]  # of the others
     long = table({"eng_Latn": ["a", "b" * 400], "deu_Latn": ["a", "b"]})
     from_cluster = failure(tiny("xlm-roberta"), long)
     monkeypatch.setattr("ilo_helpers.keep.fill.current_client", lambda: None)

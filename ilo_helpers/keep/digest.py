@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +37,14 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def files_digest(files: Iterable[Path]) -> str:
-    """Hash of the names and contents of some files, in their order: 16 hexadecimal digits."""
-    whole = hashlib.sha256()
+def files_digest(files: Iterable[Path], known: Mapping[Path, str] | None = None) -> str:
+    """Hash of the names and contents of some files, in their order: 16 hexadecimal digits.
+
+    Of those in ``known`` the :func:`file_digest` is taken from there.
+    """
+    whole, known = hashlib.sha256(), known or {}
     for path in files:
-        whole.update(path.name.encode() + bytes.fromhex(file_digest(path)))
+        whole.update(path.name.encode() + bytes.fromhex(known.get(path) or file_digest(path)))
     return whole.hexdigest()[:16]
 
 
@@ -63,18 +66,21 @@ def write_sums(folder: Path) -> None:
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def check_sums(folder: Path) -> None:
-    """Raise ValueError unless a folder's files have the hashes that were written down, if any."""
+def check_sums(folder: Path) -> dict[Path, str]:
+    """The hashes of a folder's files that were written down, if any; ValueError for others."""
     sums = folder / SUMS
     lines = sums.read_text("utf-8", "replace").splitlines() if sums.exists() else []
+    found = {}
     for line in lines:
         expected, _, name = line.partition("  ")
         path = folder / name if name else sums
-        if not path.is_file() or file_digest(path) != expected:
+        found[path] = file_digest(path) if path.is_file() else ""
+        if found[path] != expected:
             raise ValueError(
                 f"{path} was changed or cut short, or {SUMS} was: delete {folder}, and the same "
                 "call makes it again"
             )
+    return found
 
 
 def check_file(path: Path, expected: str) -> None:

@@ -13,7 +13,6 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from tqdm import tqdm
@@ -30,9 +29,6 @@ from ..models import LanguageModel, load_model, no_progress_bar
 from .freezing import freeze_parameters
 from .objectives import answer_losses, causal_model, collate, encode, encode_answers, label_words
 from .tasks import check_languages
-
-if TYPE_CHECKING:
-    pass
 
 #: Items of one step.
 BATCH = 16
