@@ -9,10 +9,8 @@ own: whoever writes it, in whatever process, touches no other's.
 import contextlib
 import dataclasses
 import json
-import os
 import shutil
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -140,21 +138,24 @@ class Store:
         self.path.mkdir(parents=True, exist_ok=True)
         if not self._array.exists():
             with folder_written_whole(self._array) as work:
-                self._lay_out(work)
+                for name, content in self._layout().items():
+                    (work / name).parent.mkdir(exist_ok=True)
+                    (work / name).write_bytes(content.to_bytes())
         elif not self._is_laid_out():
             say(f"{self.path.name}: laid out anew, its labels or sizes were damaged")
-            with tempfile.TemporaryDirectory(prefix=".array.zarr-", dir=self.path) as folder:
-                self._lay_out(Path(folder))
-                for path in sorted(Path(folder).rglob("*")):
-                    if path.is_file():  # a store laid out just now has no values yet
-                        there = self._array / path.relative_to(folder)
-                        there.parent.mkdir(exist_ok=True)
-                        os.replace(path, there)
-            sync(*self._array.rglob("*"))
+            for name, content in self._layout().items():
+                (self._array / name).parent.mkdir(exist_ok=True)
+                with written_whole(self._array / name) as part:
+                    part.write_bytes(content.to_bytes())
 
-    def _lay_out(self, folder):
-        """Sizes, labels and attributes, without a value."""
+    def _layout(self):
+        """Files of sizes, labels and attributes, without a value: zarr's buffers by name.
+
+        In memory: zarr writes in a thread of its own, and goes on after Ctrl-C.
+        """
         import zarr
+
+        made: dict = {}
 
         shape = [len(labels) for labels in self.coords.values()]
         # one file for each part and layer, whatever the other dimensions hold
@@ -162,24 +163,23 @@ class Store:
         chunks = [1 if dim in single else len(labels) for dim, labels in self.coords.items()]
         # zarr format 2: format 3 has no settled form for strings yet
         coords = xr.Dataset(coords=self.coords, attrs=self.attrs)
-        coords.to_zarr(folder, mode="w", zarr_format=2, consolidated=False)
-        group = zarr.open_group(folder, mode="r+")
+        coords.to_zarr(made, mode="w", zarr_format=2, consolidated=False)
+        group = zarr.open_group(made, mode="r+")
         for name, dtype in self.variables.items():
             array = group.create_array(
                 name, shape=shape, chunks=chunks, dtype=dtype, compressors=None, fill_value=0
             )
             array.attrs["_ARRAY_DIMENSIONS"] = list(self.coords)
+        return made
 
     def _is_laid_out(self):
-        """Whether labels, sizes and types are as :meth:`_lay_out` makes them.
+        """Whether labels, sizes and types are as :meth:`_layout` makes them.
 
         Chunks may be others: a store of older code can be read, and :meth:`write` refuses it.
         """
         import zarr
 
-        made: dict = {}
-        self._lay_out(made)
-        new = zarr.open_group(made, mode="r")
+        new = zarr.open_group(self._layout(), mode="r")
         with contextlib.suppress(Exception):  # what zarr raises depends on what was damaged
             old = zarr.open_group(self._array, mode="r")
             there = self._read()

@@ -80,7 +80,8 @@ class Killing:
         assert not twice, f"made again: {sorted(twice)[0]} ({len(twice)})"
         written = [name for name, stamp in finished.items() if _stamp(folder / name) != stamp]
         assert not written, f"written again: {written[0]} ({len(written)})"
-        assert left_over(folder) == 0 or status < 0, "left files half written"
+        left = left_over(folder) if status > 0 else []
+        assert not left, f"left {left[0]} half written ({len(left)})"
         return f"went on{told}" if told else "went on"
 
     def _killed(self, rng, seconds, before):

@@ -140,10 +140,10 @@ def files(folder: Path) -> dict[str, str]:
     return found
 
 
-def left_over(folder: Path) -> int:
-    """Number of files below a folder that somebody was writing."""
-    parts = (path.relative_to(folder).parts for path in folder.rglob("*") if path.is_file())
-    return sum(any(map(TEMPORARY.match, each)) for each in parts)
+def left_over(folder: Path) -> list[str]:
+    """The files below a folder that somebody was writing."""
+    there = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(str(path) for path in there if any(map(TEMPORARY.match, path.parts)))
 
 
 def difference(found: dict[str, str], right: dict[str, str]) -> str:
