@@ -42,6 +42,29 @@ def test_every_arm_but_the_mixed_one_brings_the_donor_s_concept(hand):  # noqa: 
     assert told["item"].nunique() == 3
 
 
+def test_many_pairs_together_are_as_one_by_one(hand):  # noqa: F811
+    lm, network = hand
+    ask = [lm, network, LEXICON]
+    receivers = [RECEIVER, ("fra_Latn", "deu_Latn"), RECEIVER]
+    donors = [DONORS[0], ("fra_Latn", "eng_Latn"), ("fra_Latn", "eng_Latn")]
+    pairs = pd.DataFrame({"role": list("xyz"), "receiver": receivers, "donor": donors})
+    told = arms.patch_pairs(*ask, pairs, ITEMS[1:], ITEMS[:1], count=3, seed=1)
+    assert told.groupby("role")["donors"].first().tolist() == [
+        "fra_Latn→eng_Latn", "fra_Latn→eng_Latn", "fra_Latn→eng_Latn",
+    ]  # fmt: skip
+    key = ["source", "target", "item", "donor", "donors", "layer", "cell"]
+    for role, receiver, donor in pairs.itertuples(index=False):
+        alone = arms.patch_arms(*ask, receiver, [donor], ITEMS[1:], ITEMS[:1], ["another pair"],
+                                count=3, seed=1).set_index(key)  # fmt: skip
+        part = told[told["role"] == role].set_index(key).loc[alone.index]
+        assert len(part) == len(alone) > 0
+        for column in ("before", "probability"):
+            assert np.allclose(part[column], alone[column], atol=1e-6)
+    pairs["donor"] = [("fra_Latn", "deu_Latn"), *donors[1:]]
+    with pytest.raises(ValueError, match="fra_Latn→deu_Latn asks for the receiver's language"):
+        arms.patch_pairs(*ask, pairs, ITEMS[1:], ITEMS[:1], count=3, seed=1)
+
+
 def test_bad_arms_are_errors(hand):  # noqa: F811
     lm, network = hand
     ask = [lm, network, LEXICON, RECEIVER]
@@ -156,10 +179,17 @@ def test_translators_find_a_linear_map_where_there_is_one(tiny, text):
 # -- subspaces -----------------------------------------------------------------------------
 
 
+def space(points, *settings, **named):
+    """:func:`find_subspace` of points without names."""
+    points = xr.DataArray(np.asarray(points), dims=("language", "sentence", "hidden"))
+    names = [f"l{place}" for place in range(len(points))]
+    return subspace.find_subspace(points.assign_coords(language=names), *settings, **named)
+
+
 @pytest.mark.parametrize("arm", subspace.ARMS[:4])
 def test_what_is_left_is_orthogonal_to_what_was_taken_out(arm):
     points = make_world(5, 40, 32, noise=1, offset=3, seed=1).values[0]
-    found = subspace.find_subspace(points, arm)
+    found = space(points, arm)
     left = found.without(points)
     assert np.allclose(found.basis.T @ found.basis, np.eye(4))
     assert np.allclose((left - found.centre) @ found.basis, 0)
@@ -172,26 +202,26 @@ def test_what_is_left_is_orthogonal_to_what_was_taken_out(arm):
 
 def test_the_means_of_all_languages_are_one_without_their_directions():
     points = make_world(5, 40, 32, noise=1, offset=3, seed=1).values[0].astype(float)
-    left = subspace.find_subspace(points, "means").without(points)
+    left = space(points, "means").without(points)
     assert np.allclose(left.mean(1), left.mean((0, 1)))
-    fewer = subspace.find_subspace(points, "means", 2)
+    fewer = space(points, "means", 2)
     assert fewer.basis.shape == (32, 2) and 0 < fewer.variance < 1
 
 
 def test_controls_hold_no_language_or_as_much_variance():
     points = make_world(5, 200, 64, noise=1, offset=0.35, seed=1).values[0].astype(float)
-    means, like = (subspace.find_subspace(points, arm) for arm in ("means", "equal variance"))
+    means, like = (space(points, arm) for arm in ("means", "equal variance"))
     assert np.abs(means.basis.T @ like.basis).max() < 1e-6
     assert like.variance == pytest.approx(means.variance, rel=0.2)
-    chance = subspace.find_subspace(points, "random", seed=3)
+    chance = space(points, "random", seed=3)
     assert chance.variance < means.variance
-    again = subspace.find_subspace(points, "random", seed=3)
+    again = space(points, "random", seed=3)
     assert np.array_equal(chance.basis, again.basis)
 
 
 def test_a_move_of_equal_size_leaves_the_languages_directions_alone():
     points = make_world(5, 40, 32, noise=1, offset=3, seed=1).values[0].astype(float)
-    means, moved = (subspace.find_subspace(points, arm) for arm in ("means", "equal size"))
+    means, moved = (space(points, arm) for arm in ("means", "equal size"))
     gone, left = means.without(points), moved.without(points)
     far = [np.linalg.norm(points - each, axis=-1) for each in (gone, left)]
     assert np.allclose(*far) and far[0].mean() > 1
@@ -199,6 +229,25 @@ def test_a_move_of_equal_size_leaves_the_languages_directions_alone():
     assert moved.variance == means.variance
     tensor = moved.without(torch.tensor(points, dtype=torch.float32))
     assert np.allclose(tensor, left, atol=1e-4)
+
+
+def test_another_s_mean_takes_each_language_to_where_another_lies():
+    points = make_world(5, 40, 32, noise=1, offset=3, seed=1).values[0].astype(float)
+    found = space(points, "another's mean", seed=2)
+    names = list(found.shifts)
+    rows = np.repeat(sorted(names), 40)
+    moved = found.without(points.reshape(200, 32), rows).reshape(points.shape)
+    means, after = points.mean(1), moved.mean(1)
+    far = np.linalg.norm(after[:, None] - means[None], axis=-1)
+    assert np.allclose(far.min(1), 0) and sorted(far.argmin(1)) == [0, 1, 2, 3, 4]
+    assert (far.argmin(1) != np.arange(5)).all()  # no language keeps its own
+    assert np.allclose(moved - after[:, None], points - means[:, None])
+    tokens = torch.tensor(points[:, :3], dtype=torch.float32)  # as many tokens a row
+    assert np.allclose(found.without(tokens, sorted(names)), moved[:, :3], atol=1e-4)
+    with pytest.raises(ValueError, match="5 rows in l0, x: name one of l"):
+        found.without(points, ["l0", "x"])
+    with pytest.raises(ValueError, match="200 rows in no language: name one of l"):
+        found.without(points.reshape(200, 32))
 
 
 def test_lda_finds_the_direction_that_tells_languages_apart_not_the_longest():
@@ -212,24 +261,25 @@ def test_lda_finds_the_direction_that_tells_languages_apart_not_the_longest():
         0,
         0,
     ]  # apart by 4 along a direction of spread 20, by 2 along one of 1
-    told = np.abs(subspace.find_subspace(points, "LDA").basis[:, 0])
+    told = np.abs(space(points, "LDA").basis[:, 0])
     assert told[1] > 0.95 and told[0] < 0.1
-    assert np.abs(subspace.find_subspace(points, "means").basis[0, 0]) > 0.5
+    assert np.abs(space(points, "means").basis[0, 0]) > 0.5
 
 
 def test_ilo_of_a_made_world_comes_back_when_the_means_are_removed():
     world = make_world(6, 240, 32, noise=0.3, offset=8, seed=2)
-    half = world.isel(sentence=slice(0, 240, 2)).values[0]
+    half = world.isel(layer=0, sentence=slice(0, 240, 2))
     other = world.isel(sentence=slice(1, 240, 2))
     found = {"as it is": other}
+    codes = world.language.values.tolist()
     for arm in subspace.ARMS:
-        left = subspace.find_subspace(half, arm).without(other.values)
+        left = subspace.find_subspace(half, arm).without(other.values[0], codes)[None]
         found[arm] = other.copy(data=left.astype(np.float32))
     ilo, right = {}, {}
     for arm, left in found.items():
         ilo[arm] = ilo_scores(nearest_neighbors(left, 5, keep=False), 5, 3)["ilo"].mean()
         right[arm] = alignment_scores(left, "P@1")["value"].mean()
-    assert {ilo[arm] for arm in ("as it is", "random", "equal variance", "equal size")} == {0}
+    assert {ilo[arm] for arm in ("as it is", *subspace.ARMS[2:])} == {0}
     assert ilo["means"] > 0.99 and right["means"] > 0.99
     assert 0.3 < ilo["LDA"] < ilo["means"]  # oblique to the means, of which it leaves a part
 
@@ -237,12 +287,12 @@ def test_ilo_of_a_made_world_comes_back_when_the_means_are_removed():
 def test_bad_subspaces_are_errors():
     points = np.ones((3, 4, 8))
     with pytest.raises(ValueError, match="arm 'mean': choose 'means', 'LDA', 'random', 'equal"):
-        subspace.find_subspace(points, "mean")
+        space(points, "mean")
     for k in (0, -1, 3):
         with pytest.raises(ValueError, match=f"{k} directions of 3 languages with 4 sentences"):
-            subspace.find_subspace(points, directions=k)
+            space(points, directions=k)
     with pytest.raises(ValueError, match="two sentences are needed"):
-        subspace.find_subspace(points[:, :1])
+        space(points[:, :1])
 
 
 # -- taken out while the model runs --------------------------------------------------------
@@ -255,7 +305,7 @@ def ablated(tiny, text):
     acts = extract_activations(lm, corpus, "mean_no_special").load()
     nothing = subspace.Subspace(np.zeros((lm.hidden, 1)), np.zeros(lm.hidden), 0.0)
     spaces = {(layer, "nothing"): nothing for layer in (0, 2)}
-    spaces |= {(layer, "means"): subspace.find_subspace(acts.values[layer]) for layer in (1, 3)}
+    spaces |= {(layer, "means"): space(acts.values[layer]) for layer in (1, 3)}
     done = ablation.ablate(lm, network, corpus, spaces, "mean_no_special", list(corpus.index[:2]))
     return lm, corpus, acts, spaces, done
 
@@ -289,6 +339,18 @@ def test_at_its_layer_a_removed_subspace_is_gone_and_above_the_model_goes_on_fro
     assert set(means["removed"]) == {1, 3} and np.isfinite(means["loss"]).all()
 
 
+def test_each_language_is_moved_by_its_own_way_to_another_s_mean(ablated):
+    lm, corpus, acts, *_ = ablated
+    network = hooks.load_decoder(lm)[1]
+    found = subspace.find_subspace(acts.sel(layer=2), "another's mean")
+    some = corpus.iloc[:, [2, 0]]  # not all languages, nor in their order
+    moved, places, _ = ablation.ablate(lm, network, some, {(2, "moved"): found}, "mean_no_special")
+    at = places.index[places["removed"] == 2][0]
+    for code in some:
+        expected = acts.sel(layer=2, language=code).values + found.shifts[code]
+        assert np.allclose(moved.sel(layer=at, language=code).values, expected, atol=1e-4)
+
+
 def test_the_vectors_are_what_other_functions_take(ablated):
     *_, (vectors, places, _) = ablated
     assert isinstance(vectors, xr.DataArray) and vectors.dtype == np.float32
@@ -301,7 +363,7 @@ def test_a_language_probe_is_right_where_languages_are_apart():
     apart = ablation.language_probe(world)
     assert apart["accuracy"].eq(1).all() and list(apart["language"]) == list(world.language.values)
     points = world.values[0]
-    left = subspace.find_subspace(points, "means").without(points)
+    left = space(points, "means").without(points)
     mixed = ablation.language_probe(world.copy(data=left[None]))
     assert mixed["accuracy"].mean() < 0.5 and (mixed["layer"] == 0).all()
     with pytest.raises(ValueError, match="1 sentence a language: two are needed"):

@@ -86,6 +86,17 @@ def test_a_common_cause_taken_out_leaves_nothing():
     assert weighted_partial(ranks, held).item() == pytest.approx(formula, abs=1e-9)
 
 
+def test_what_is_held_beside_class_and_script_leaves_nothing_of_its_own():
+    table, skill = made(3, layers=1)
+    tokens = skill.set_index("language")["value"].rank()
+    known = LANGUAGES.assign(tokens=tokens)
+    plain = predictions(table, skill, known, 20).set_index("measure")
+    held = predictions(table, skill, known, 20, held=["tokens"]).set_index("measure")
+    assert held.loc["told", ["partial", "within"]].isna().all()  # the order is the column's
+    assert plain.loc["told", "partial"] == held.loc["told", "rho"] == pytest.approx(1)
+    assert held.loc["noise", "degrees"] == plain.loc["noise", "degrees"] - 1
+
+
 def test_a_skill_that_follows_the_family_alone_leaves_nothing_between_relatives():
     table, skill = made(2, layers=1)
     skill["value"] = pd.factorize(LANGUAGES.loc[skill["language"], "family"])[0].astype(float)

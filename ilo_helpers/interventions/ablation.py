@@ -78,19 +78,19 @@ def ablate(
             told = np.flatnonzero(texts.index[rows].isin(list(read)))
             inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
             special = batch["special"].bool()[..., None]
+            of_rows = texts["language"].iloc[rows].tolist()
             for key, subspace in settings.items():
                 if subspace is None:
                     own = states = layer_states(network, inputs)
                 else:
                     state = own[key[0]]
-                    state = torch.where(special, state, subspace.without(state))
+                    state = torch.where(special, state, subspace.without(state, of_rows))
                     states = layer_states(network, inputs, key[0], state)
                 of = places.index[(places["removed"] == key[0]) & (places["arm"] == key[1])]
                 vectors[np.ix_(of, rows)] = _pooled(states, batch, pooling)
-                read_here = texts["language"].iloc[[rows[row] for row in told]]
                 of_each = _losses(network, states[-1], batch, told)
-                losses += [(*key, code, *loss)
-                           for code, loss in zip(read_here, of_each, strict=True)]  # fmt: skip
+                losses += [(*key, of_rows[row], *loss)
+                           for row, loss in zip(told, of_each, strict=True)]  # fmt: skip
     shape = (len(places), corpus.shape[1], len(corpus), lm.hidden)
     coords = {"layer": range(len(places)), "language": list(corpus), "sentence": list(corpus.index)}
     acts = xr.DataArray(vectors.reshape(shape), coords, (*coords, "hidden"), attrs=dict(lm.attrs))

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ..models import LanguageModel
-from .patching import arrow, concept_states, pair_concepts, patch
+from .batches import encode_prompts
+from .patching import arrow, concept_states, pair_concepts, patch, token_states
 from .prompts import askable, translation_prompts
 
 if TYPE_CHECKING:
@@ -81,16 +82,80 @@ def patch_arms(
         "mean, concepts mixed": lambda: _mixed(others, cells, seed),
     }
     prompts = translation_prompts(lexicon, *receiver, cells["item"].tolist(), shots)
-    asked = cells.drop(columns=["item", "donor"])
-    tables = []
+    asks = []
     for arm in arms:
-        told = patch(lm, network, prompts, taken[arm]().values, asked, at, whole)
         of = {"same pair": [receiver], "another pair": donors[:1]}.get(arm, donors)
-        told.insert(0, "donor", told["item"].map(dict(zip(cells["item"], given, strict=True))))
-        told.insert(0, "donors", "+".join(arrow(*pair) for pair in of))
-        told.insert(0, "arm", arm)
-        tables.append(told)
-    return pd.concat(tables, ignore_index=True)
+        labels = {"arm": arm, "donors": "+".join(arrow(*pair) for pair in of), "donor": given}
+        asks.append((prompts.assign(**labels), taken[arm]().values, cells))
+    return _patch_together(lm, network, asks, at, whole)
+
+
+def patch_pairs(
+    lm: LanguageModel, network: "torch.nn.Module", lexicon: pd.DataFrame, pairs: pd.DataFrame,
+    items: Sequence[str], shots: Sequence[str], at: str = "word", count: int = 10, seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
+    """Patch many pairs of languages, each from one other pair; faster together than one by one.
+
+    Parameters
+    ----------
+    lm, network
+        Of :func:`ilo_helpers.interventions.hooks.load_decoder`.
+    lexicon : pandas.DataFrame
+    pairs : pandas.DataFrame
+        A row a pair: columns receiver and donor, (source, target) each, and any that label it.
+    items, shots : list of str
+        As for :func:`patch_arms`.
+    at : str
+    count : int
+        Receiver's concepts at most, in each pair.
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`patch_arms`, with the labels in place of arm.
+
+    Raises
+    ------
+    ValueError
+        If a donor asks for its receiver's language; as
+        :func:`~ilo_helpers.interventions.patching.pair_concepts`.
+    """
+    given = []
+    for row in pairs.itertuples():
+        if row.donor[1] == row.receiver[1]:
+            raise ValueError(
+                f"{arrow(*row.donor)} asks for the receiver's language: choose another donor, or "
+                "nothing tells whose language comes out"
+            )
+        cells = pair_concepts(lm, lexicon, row.receiver, row.donor, items, seed)
+        given.append(cells[:count])
+    asked = pd.concat([
+        translation_prompts(lexicon, *pair, cells["donor"].tolist(), shots)
+        for pair, cells in zip(pairs["donor"], given, strict=True)
+    ])  # fmt: skip
+    unique = asked.drop_duplicates(["item", "source", "target"]).reset_index(drop=True)
+    states = token_states(lm, network, encode_prompts(lm, unique), at)
+    place = pd.MultiIndex.from_frame(unique[["source", "target", "item"]])
+    asks = []
+    for (_, labels), cells in zip(pairs.iterrows(), given, strict=True):
+        prompts = translation_prompts(lexicon, *labels["receiver"], cells["item"].tolist(), shots)
+        told = labels.drop(["receiver", "donor"]).to_dict()
+        told |= {"donors": arrow(*labels["donor"]), "donor": cells["donor"].tolist()}
+        rows = place.get_indexer([(*labels["donor"], item) for item in cells["donor"]])
+        asks.append((prompts.assign(**told), states[rows], cells))
+    return _patch_together(lm, network, asks, at)
+
+
+def _patch_together(lm, network, asks, at, whole=False):
+    """One table of several (prompts, states, cells); prompts that begin alike share batches."""
+    prompts, states, cells = zip(*asks, strict=True)
+    outcomes = pd.concat([each.drop(columns=["item", "donor"]) for each in cells])
+    told = patch(
+        lm, network, pd.concat(prompts, ignore_index=True), np.concatenate(states),
+        outcomes, at, whole,
+    )  # fmt: skip
+    return told.sort_values(["source", "target"], kind="stable", ignore_index=True)
 
 
 def _mixed(states, cells, seed):

@@ -17,7 +17,7 @@ from ..models import LanguageModel
 from .answers import answer_tokens, continued, name_chances
 from .batches import Prompt, encode_prompts, prompt_batches
 from .hooks import check_layer, inference, layer_states
-from .prompts import askable, translation_prompts
+from .prompts import TEXTS, askable, translation_prompts
 
 if TYPE_CHECKING:
     import torch
@@ -205,7 +205,8 @@ def patch(
     lm, network
         Of :func:`ilo_helpers.interventions.hooks.load_decoder`.
     prompts : pandas.DataFrame
-        Receivers, of :func:`ilo_helpers.interventions.prompts.translation_prompts`.
+        Receivers, of :func:`ilo_helpers.interventions.prompts.translation_prompts`; those that
+        begin alike run together.
     states : numpy.ndarray
         What is put into each, float (prompt, layer, hidden).
     cells : pandas.DataFrame
@@ -222,8 +223,8 @@ def patch(
     Returns
     -------
     pandas.DataFrame
-        item, source, target, layer, cell; before and probability, 0 to 1: of the cell's name
-        without the patch and with it.
+        The columns of ``prompts`` but for its texts; layer, cell; before and probability, 0 to 1:
+        of the cell's name without the patch and with it.
 
     Raises
     ------
@@ -251,7 +252,7 @@ def patch(
     chances = _patched(lm, network, rows, np.asarray(states)[each], names, at, layers)
     place, row, cell = np.indices((len(layers), *cells.shape)).reshape(3, -1)
     chances = chances.reshape(len(layers) + 1, *cells.shape)
-    table = prompts[["item", "source", "target"]].iloc[row].reset_index(drop=True)
+    table = prompts.drop(columns=list(TEXTS)).iloc[row].reset_index(drop=True)
     return table.assign(
         layer=np.array(layers)[place], cell=cells.columns.to_numpy()[cell],
         before=chances[0][row, cell], probability=chances[1:].ravel(),

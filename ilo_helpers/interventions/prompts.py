@@ -11,6 +11,9 @@ from ..vocabulary.tokens import find_pieces
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+#: The columns of a table of prompts that hold text.
+TEXTS = ("prefix", "query", "word", "answer")
+
 
 def known_items(
     lexicon: pd.DataFrame, tokenizer: "PreTrainedTokenizerBase", kinds: Sequence[str]

@@ -1,12 +1,14 @@
 """Directions in which languages differ, and as many in which they do not."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
-#: What is taken out: the languages' means, what tells them apart best, and three controls.
-ARMS = ("means", "LDA", "random", "equal variance", "equal size")
+#: What is taken out: the languages' means, what tells them apart best, and four controls.
+ARMS = ("means", "LDA", "random", "equal variance", "equal size", "another's mean")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,27 +26,46 @@ class Subspace:
     along : numpy.ndarray, optional
         float64 (hidden, directions), orthonormal: the states are moved along these instead, by as
         much as taking the directions out would move them.
+    shifts : dict of str to numpy.ndarray, optional
+        By language, float64 (hidden,): what is added to its states instead.
     """
 
     basis: np.ndarray
     centre: np.ndarray
     variance: float
     along: np.ndarray | None = None
+    shifts: Mapping[str, np.ndarray] | None = None
 
-    def without(self, states: Any) -> Any:
+    def without(self, states: Any, languages: Sequence[str] = ()) -> Any:
         """States with their part in the directions that of the centre.
 
         Parameters
         ----------
         states : numpy.ndarray or torch.Tensor
-            (…, hidden).
+            (row, …, hidden).
+        languages : list of str
+            Of each row; only ``shifts`` need them.
 
         Returns
         -------
         numpy.ndarray or torch.Tensor
-            Without ``along``, what is left of their difference from the centre is orthogonal to
-            the directions, and a second time nothing changes.
+            Without ``along`` and ``shifts``, what is left of their difference from the centre is
+            orthogonal to the directions, and a second time nothing changes.
+
+        Raises
+        ------
+        ValueError
+            If there are ``shifts``, but not of the language of every row.
         """
+        if self.shifts is not None:
+            if len(languages) != len(states) or not set(languages) <= set(self.shifts):
+                raise ValueError(
+                    f"{len(states)} rows in {', '.join(sorted(set(languages))) or 'no language'}: "
+                    f"name one of {', '.join(self.shifts)} for each"
+                )
+            moves = np.array([self.shifts[code] for code in languages])
+            moves = moves.reshape(len(moves), *[1] * (states.ndim - 2), -1)
+            return states + (moves if isinstance(states, np.ndarray) else states.new_tensor(moves))
         parts = self.basis, self.centre, self.basis if self.along is None else self.along
         if not isinstance(states, np.ndarray):
             parts = tuple(states.new_tensor(part) for part in parts)
@@ -53,13 +74,13 @@ class Subspace:
 
 
 def find_subspace(
-    points: np.ndarray, arm: str = "means", directions: int | None = None, seed: int = 0
+    points: xr.DataArray, arm: str = "means", directions: int | None = None, seed: int = 0
 ) -> Subspace:
     """Directions between languages, or a control with as many (ours).
 
     Parameters
     ----------
-    points : numpy.ndarray
+    points : xarray.DataArray
         float (language, sentence, hidden), vectors of one layer.
     arm : str
         One of :data:`ARMS`. ``"means"``: the leading directions between the languages' means.
@@ -72,10 +93,12 @@ def find_subspace(
         variance that these hold; in a model languages differ by more than any of these.
         ``"equal size"``: nothing is taken out, but each state is moved as far as taking out the
         means' directions would move it, along random directions orthogonal to them.
+        ``"another's mean"``: nothing is taken out, but the states of each language are moved by
+        the difference of another's mean from its own: to where states of a language lie.
     directions : int, optional
         At most, and by default, one fewer than languages.
     seed : int
-        Of the random ones.
+        Of the random ones, and of which language gets whose mean.
 
     Returns
     -------
@@ -87,7 +110,7 @@ def find_subspace(
     ValueError
         For an unknown arm, or a number of directions that there is not.
     """
-    points = np.asarray(points, np.float64)
+    codes, points = points.language.values.tolist(), points.values.astype(np.float64)
     languages, sentences, hidden = points.shape
     k = languages - 1 if directions is None else directions
     if arm not in ARMS:
@@ -101,17 +124,25 @@ def find_subspace(
     spread = flat - centre
     total = np.square(spread).sum()
     between = np.linalg.svd(points.mean(1) - centre, full_matrices=False)[2][:k].T
-    along = None
-    if arm in ("means", "equal size"):
+    along = _beside(between, seed) if arm == "equal size" else None
+    shifts = _exchanged(points.mean(1), codes, seed) if arm == "another's mean" else None
+    if arm in ("means", "equal size", "another's mean"):
         basis = between
-        along = _beside(between, seed) if arm == "equal size" else None
     elif arm == "LDA":
         basis = _discriminants(flat, np.repeat(np.arange(languages), sentences), k)
     elif arm == "random":
         basis = np.linalg.qr(np.random.default_rng(seed).normal(size=(hidden, k)))[0]
     else:
         basis = _like_spread(points, spread, between)
-    return Subspace(basis, centre, float(np.square(spread @ basis).sum() / total), along)
+    variance = float(np.square(spread @ basis).sum() / total)
+    return Subspace(basis, centre, variance, along, shifts)
+
+
+def _exchanged(means, codes, seed):
+    """By language, the way to another's mean: of the next in an order drawn at random."""
+    order = np.random.default_rng(seed).permutation(len(codes))
+    return {codes[here]: means[there] - means[here]
+            for here, there in zip(order, np.roll(order, 1), strict=True)}  # fmt: skip
 
 
 def _beside(between, seed):

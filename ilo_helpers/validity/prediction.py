@@ -4,6 +4,8 @@ Every measure at every layer is set against every skill, plain and with what els
 apart held fixed. Our design, written down before its results: notebook 8 says it in words.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -17,7 +19,7 @@ AT = ["layer", "language"]
 
 def predictions(
     measures: pd.DataFrame, skills: pd.DataFrame, languages: pd.DataFrame, draws: int = 1000,
-    seed: int = 0,
+    seed: int = 0, held: Sequence[str] = (),
 ) -> pd.DataFrame:  # fmt: skip
     """Rank correlation of every measure with every skill, at every layer.
 
@@ -33,15 +35,17 @@ def predictions(
         As :func:`ilo_helpers.language_table`: resource_class, script, family.
     draws, seed : int
         Resamples of whole families: relatives are not independent.
+    held : list of str
+        Columns of numbers of ``languages`` to hold fixed beside resource class and script.
 
     Returns
     -------
     pandas.DataFrame
         skill, measure, layer, languages (int), families (int); rho, Spearman's correlation, and
         the middle 95% of the resamples (low, high; the ranks stay those of all languages); the
-        same with resource class and Latin script held fixed (partial, partial_low, partial_high);
-        and with the family held fixed as well, which leaves what differs between relatives
-        (within, and its degrees of freedom). NaN where fewer than :data:`VARIED` languages differ
+        same with resource class, Latin script and ``held`` fixed (partial, partial_low,
+        partial_high); and with the family fixed as well, which leaves what differs between
+        relatives (within, and its degrees of freedom). NaN where fewer than :data:`VARIED` languages differ
         from a measure's commonest value; an interval is NaN, too, where one resample in twenty
         leaves nothing to correlate.
     """
@@ -49,13 +53,13 @@ def predictions(
     for skill, layer, values, target in _pairs(measures, skills):
         known = languages.loc[values.index]
         family = pd.factorize(known["family"])[0]
-        held = np.column_stack([known["resource_class"], known["script"] == "Latin"])
-        held = stats.rankdata(held.astype(float), axis=0)
-        relatives = np.column_stack([held, family[:, None] == np.arange(family.max() + 1)])
+        fixed = known[["resource_class", *held]].assign(latin=known["script"] == "Latin")
+        fixed = stats.rankdata(fixed.astype(float), axis=0)
+        relatives = np.column_stack([fixed, family[:, None] == np.arange(family.max() + 1)])
         ranks = _ranks(values, target)
         found = {"measure": values.columns, "languages": len(known), "families": family.max() + 1}
         weights = _family_weights(family, draws, seed)
-        for name, controls in {"rho": held[:, :0], "partial": held}.items():
+        for name, controls in {"rho": fixed[:, :0], "partial": fixed}.items():
             drawn = weighted_partial(ranks, controls, weights)
             low, high = pd.DataFrame(drawn).quantile([0.025, 0.975]).to_numpy()  # NaN left out
             sure = np.isfinite(drawn).mean(axis=0) >= 0.95
