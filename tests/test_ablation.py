@@ -22,7 +22,7 @@ from ilo_helpers.training.evaluation import lm_loss
 from ilo_helpers.validity.alignment import alignment_scores
 from ilo_helpers.validity.worlds import make_world
 
-RECEIVER, DONORS = ("eng_Latn", "deu_Latn"), [("fra_Latn", "eng_Latn"), ("deu_Latn", "eng_Latn")]
+RECEIVER, DONORS = ("eng_Latn", "deu_Latn"), [("fra_Latn", "deu_Latn"), ("fra_Latn", "eng_Latn")]
 
 
 # -- the arms of patching ------------------------------------------------------------------
@@ -33,12 +33,15 @@ def test_every_arm_but_the_mixed_one_brings_the_donor_s_concept(hand):  # noqa: 
     told = arms.patch_arms(lm, network, LEXICON, RECEIVER, DONORS, ITEMS[1:], ITEMS[:1], count=3)
     assert told["arm"].unique().tolist() == list(arms.ARMS)
     assert told.groupby("arm", sort=False)["donors"].first().tolist() == [
-        "eng_Latn→deu_Latn", "fra_Latn→eng_Latn",
-        *["fra_Latn→eng_Latn+deu_Latn→eng_Latn"] * 2,
+        "eng_Latn→deu_Latn", "fra_Latn→deu_Latn",
+        *["fra_Latn→deu_Latn+fra_Latn→eng_Latn"] * 2, "eng_Latn→deu_Latn",
     ]  # fmt: skip
     at_1 = told[(told["layer"] == 1) & (told["cell"] == "donor's concept, receiver's language")]
     means = at_1.groupby("arm")["probability"].mean()
     assert np.allclose(means[list(arms.ARMS[:3])], 1) and np.isclose(means[arms.ARMS[3]], 0)
+    assert np.isclose(means["own word"], 0)
+    own = told[(told["arm"] == "own word") & (told["layer"] == 1)].groupby("cell")["probability"]
+    assert np.isclose(own.mean()["receiver's concept, receiver's language"], 1)
     assert told["item"].nunique() == 3
 
 
@@ -46,7 +49,7 @@ def test_many_pairs_together_are_as_one_by_one(hand):  # noqa: F811
     lm, network = hand
     ask = [lm, network, LEXICON]
     receivers = [RECEIVER, ("fra_Latn", "deu_Latn"), RECEIVER]
-    donors = [DONORS[0], ("fra_Latn", "eng_Latn"), ("fra_Latn", "eng_Latn")]
+    donors = [DONORS[1], ("fra_Latn", "eng_Latn"), ("fra_Latn", "eng_Latn")]
     pairs = pd.DataFrame({"role": list("xyz"), "receiver": receivers, "donor": donors})
     told = arms.patch_pairs(*ask, pairs, ITEMS[1:], ITEMS[:1], count=3, seed=1)
     assert told.groupby("role")["donors"].first().tolist() == [
@@ -65,6 +68,23 @@ def test_many_pairs_together_are_as_one_by_one(hand):  # noqa: F811
         arms.patch_pairs(*ask, pairs, ITEMS[1:], ITEMS[:1], count=3, seed=1)
 
 
+def test_a_donor_s_word_is_no_answer_in_any_of_the_arms(hand):  # noqa: F811
+    """With German words put in, every German answer would be a copy."""
+    with pytest.raises(ValueError, match="none of them the donor's word"):
+        patching.pair_concepts(hand[0], LEXICON, RECEIVER, DONORS[0], ITEMS, words=["deu_Latn"])
+
+
+def test_other_words_in_the_same_prompts():
+    asked = prompts.translation_prompts(LEXICON, *RECEIVER, ITEMS[1:3], ITEMS[:1])
+    other = prompts.with_words(asked, LEXICON.loc[ITEMS[1:3], "fra_Latn"])
+    assert other["query"].tolist() == [
+        'English: "pain" - Deutsch: "',
+        'English: "chaise" - Deutsch: "',
+    ]
+    assert other["word"].tolist() == ["pain", "chaise"]
+    assert other.drop(columns=["query", "word"]).equals(asked.drop(columns=["query", "word"]))
+
+
 def test_bad_arms_are_errors(hand):  # noqa: F811
     lm, network = hand
     ask = [lm, network, LEXICON, RECEIVER]
@@ -78,14 +98,32 @@ def test_bad_arms_are_errors(hand):  # noqa: F811
 
 def test_means_are_drawn_by_cluster():
     table = pd.DataFrame({"language": list("aabcd"), "layer": 0, "x": [1.0, 3, 4, 9, 9]})
-    family = pd.Series({"a": "one", "b": "one", "c": "two", "d": "two"})
-    told = arms.cluster_means(table, "x", ["layer"], "language", family).iloc[0]
+    family = pd.Series({"a": "one", "b": "one", "c": "two", "d": "two"}).rename_axis("language")
+    told = arms.cluster_means(table, "x", ["layer"], "language", [family]).iloc[0]
     assert told["value"] == 6 and (told["low"], told["high"]) == (3, 9)  # of two families
     assert (told["units"], told["clusters"]) == (4, 2)
-    alone = arms.cluster_means(table[:3], "x", ["layer"], "language", family).iloc[0]
+    alone = arms.cluster_means(table[:3], "x", ["layer"], "language", [family]).iloc[0]
     assert alone["value"] == 3 and np.isnan(alone["low"]) and alone["clusters"] == 1
     each = arms.cluster_means(table, "x", ["layer"], "language", draws=4000).iloc[0]
     assert each["clusters"] == 4 and 2 < each["low"] < 4 and 8 < each["high"] <= 9
+
+
+def test_what_is_shared_in_two_ways_is_drawn_in_both():
+    """Names and languages vary by themselves: the variance is the sum of both, within 10%."""
+    rng = np.random.default_rng(0)
+    names, codes = [f"n{i}" for i in range(40)], [f"c{i}" for i in range(40)]
+    values = rng.normal(size=(40, 1)) + 2 * rng.normal(size=40)
+    table = pd.DataFrame(values, names, codes).rename_axis("item").reset_index()
+    table = table.melt("item", var_name="language", value_name="x").assign(layer=0)
+    each = {name: pd.Series(all_, all_).rename_axis(name)
+            for name, all_ in (("item", names), ("language", codes))}  # fmt: skip
+    ask = [table, "x", ["layer"], ["item", "language"]]
+    width = {}
+    for drawn in (["item"], ["language"], ["item", "language"]):
+        told = arms.cluster_means(*ask, [each[name] for name in drawn], 4000).iloc[0]
+        width["+".join(drawn)] = told["high"] - told["low"]
+    both = np.hypot(width["item"], width["language"])
+    assert width["item+language"] == pytest.approx(both, rel=0.1)
 
 
 # -- the lens ------------------------------------------------------------------------------
@@ -141,7 +179,9 @@ def test_categories_are_those_of_the_own_script_of_latin_of_others_and_of_none()
 
 def test_groups_of_a_concept_s_tokens(hand):  # noqa: F811
     lm, _ = hand
-    lexicon = LEXICON.assign(spa_Latn=["pomme", "bread", "silla", "", "Ei"])
+    lexicon = LEXICON.assign(
+        spa_Latn=["pomme", "bread", "silla", "", "Ei"], ita_Latn=["", "egg", "chaise", "", "chair"]
+    )
     lexicon = lexicon.replace("silla", "chair")
     asked = prompts.translation_prompts(lexicon, "fra_Latn", "deu_Latn", ITEMS[1:], ITEMS[:1])
     groups = lens.concept_groups(lm, lexicon, asked)
@@ -149,9 +189,9 @@ def test_groups_of_a_concept_s_tokens(hand):  # noqa: F811
     space = vocabulary[" "]  # before it, the names are two tokens: these begin with the space
     told = groups.map(lambda ids: {lm.tokenizer.decode([i]) for i in ids - {space}})
     assert list(groups.columns) == list(lens.GROUPS)
-    assert told.iloc[0].tolist() == [{"Brot"}, {"bread"}, {"pain"}]
-    assert told.iloc[1].tolist() == [{"Stuhl"}, {"chair"}, {"chaise"}]
-    assert told.iloc[3].tolist() == [{"Ei"}, {"egg"}, {"œuf"}]
+    assert told.iloc[0].tolist() == [{"Brot"}, {"bread"}, {"pain"}, {"egg"}]
+    assert told.iloc[1].tolist() == [{"Stuhl"}, {"chair"}, {"chaise"}, set()]
+    assert told.iloc[3].tolist() == [{"Ei"}, {"egg"}, {"œuf"}, {"chair"}]
     to_english = prompts.translation_prompts(lexicon, *RECEIVER[::-1], ITEMS[1:], ITEMS[:1])
     assert lens.concept_groups(lm, lexicon, to_english).empty
     with pytest.raises(ValueError, match="the lexicon lacks eng_Latn"):
@@ -210,7 +250,7 @@ def test_the_means_of_all_languages_are_one_without_their_directions():
 
 def test_controls_hold_no_language_or_as_much_variance():
     points = make_world(5, 200, 64, noise=1, offset=0.35, seed=1).values[0].astype(float)
-    means, like = (space(points, arm) for arm in ("means", "equal variance"))
+    means, like = (space(points, arm) for arm in ("means", "within languages"))
     assert np.abs(means.basis.T @ like.basis).max() < 1e-6
     assert like.variance == pytest.approx(means.variance, rel=0.2)
     chance = space(points, "random", seed=3)
@@ -286,7 +326,7 @@ def test_ilo_of_a_made_world_comes_back_when_the_means_are_removed():
 
 def test_bad_subspaces_are_errors():
     points = np.ones((3, 4, 8))
-    with pytest.raises(ValueError, match="arm 'mean': choose 'means', 'LDA', 'random', 'equal"):
+    with pytest.raises(ValueError, match="arm 'mean': choose 'means', 'LDA', 'random', 'within"):
         space(points, "mean")
     for k in (0, -1, 3):
         with pytest.raises(ValueError, match=f"{k} directions of 3 languages with 4 sentences"):

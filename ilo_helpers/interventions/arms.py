@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     import torch
 
 #: What is put into the receiver: the state of the donor's concept in a prompt of the same pair of
-#: languages; in one of another pair; the mean of several pairs; and, a control, the mean of as many
-#: states, each of another concept.
-ARMS = ("same pair", "another pair", "mean of pairs", "mean, concepts mixed")
+#: languages; in one of another pair; the mean of several pairs; and two controls: the mean of as
+#: many states, each of another concept; and that of the receiver's own concept in its own prompt,
+#: which changes nothing but that the word's last token stands on all of its tokens.
+ARMS = ("same pair", "another pair", "mean of pairs", "mean, concepts mixed", "own word")
 
 
 def patch_arms(
@@ -54,8 +55,8 @@ def patch_arms(
     Returns
     -------
     pandas.DataFrame
-        arm, donors (the pairs, joined by ``+``), donor (the concept put in, an item) and the
-        columns of :func:`ilo_helpers.interventions.patching.patch`.
+        arm, donors (the pairs, joined by ``+``), donor (the item whose name is the donor's
+        concept) and the columns of :func:`ilo_helpers.interventions.patching.patch`.
 
     Raises
     ------
@@ -68,11 +69,12 @@ def patch_arms(
         raise ValueError(f"{what}: give a pair of languages, and arms of {', '.join(ARMS)}")
     for pair in [receiver, *donors]:
         items = askable(lexicon, *pair, items)
-    cells = pair_concepts(lm, lexicon, receiver, donors[0], items, seed)[:count]
-    given = cells["donor"].tolist()
-    pairs = [receiver, *donors] if "same pair" in arms else list(donors)
-    # a mix draws from all concepts; the other arms take those of the donors alone
-    wanted = items if "mean, concepts mixed" in arms else sorted(set(given))
+    pairs = [receiver, *donors] if {"same pair", "own word"} & set(arms) else list(donors)
+    words = [pair[0] for pair in pairs]
+    cells = pair_concepts(lm, lexicon, receiver, donors[0], items, seed, words)[:count]
+    given, own = cells["donor"].tolist(), cells["item"].tolist()
+    # a mix draws from all concepts; the other arms take those of the prompts alone
+    wanted = items if "mean, concepts mixed" in arms else sorted({*given, *own})
     states = concept_states(lm, network, lexicon, pairs, wanted, shots, at)
     others = states.sel(pair=[arrow(*pair) for pair in donors])
     taken = {
@@ -80,11 +82,13 @@ def patch_arms(
         "another pair": lambda: others[0].sel(item=given),
         "mean of pairs": lambda: others.mean("pair").sel(item=given),
         "mean, concepts mixed": lambda: _mixed(others, cells, seed),
+        "own word": lambda: states.sel(pair=arrow(*receiver), item=own),
     }
-    prompts = translation_prompts(lexicon, *receiver, cells["item"].tolist(), shots)
+    prompts = translation_prompts(lexicon, *receiver, own, shots)
     asks = []
     for arm in arms:
-        of = {"same pair": [receiver], "another pair": donors[:1]}.get(arm, donors)
+        of = {"another pair": donors[:1]}.get(arm, donors)
+        of = [receiver] if arm in ("same pair", "own word") else of
         labels = {"arm": arm, "donors": "+".join(arrow(*pair) for pair in of), "donor": given}
         asks.append((prompts.assign(**labels), taken[arm]().values, cells))
     return _patch_together(lm, network, asks, at, whole)
@@ -176,12 +180,14 @@ def _mixed(states, cells, seed):
 
 
 def cluster_means(
-    table: pd.DataFrame, value: str, by: Sequence[str], unit: str, cluster: pd.Series | None = None,
-    draws: int = 1000, seed: int = 0,
+    table: pd.DataFrame, value: str, by: Sequence[str], unit: str | Sequence[str],
+    clusters: Sequence[pd.Series] = (), draws: int = 1000, seed: int = 0,
 ) -> pd.DataFrame:  # fmt: skip
     """Means over units, with intervals of whole clusters drawn anew (our choice).
 
-    Relatives are not independent: a family is drawn with all its languages, or not at all.
+    Relatives are not independent: a family is drawn with all its languages, or not at all. What is
+    shared in two ways, by languages of a family and by all that are asked one name, is drawn in
+    both, and a unit counts as often as the product (Owen 2007, the "pigeonhole" bootstrap).
 
     Parameters
     ----------
@@ -190,10 +196,11 @@ def cluster_means(
     value : str
     by : list of str
         A mean for each of their combinations.
-    unit : str
-        Such as ``"language"`` or ``"item"``.
-    cluster : pandas.Series, optional
-        By unit, such as the family of each language; default: each unit by itself.
+    unit : str or list of str
+        Such as ``"language"``, or ``["language", "item"]``.
+    clusters : list of pandas.Series
+        Such as the family of each language; the index is named as one of ``unit``. Default: each
+        unit by itself.
     draws, seed : int
         Of the bootstrap.
 
@@ -201,19 +208,22 @@ def cluster_means(
     -------
     pandas.DataFrame
         ``by``, value (the mean over units), low, high (the middle 95% of the draws), units and
-        clusters (int). Of fewer than two clusters there is no interval: low and high are NaN.
+        clusters (int, of the kind there are fewest of). Of fewer than two there is no interval:
+        low and high are NaN.
     """
     wide = table.pivot_table(index=unit, columns=list(by), values=value, sort=False)
-    of = wide.index.to_series() if cluster is None else cluster.loc[wide.index]
-    codes = pd.factorize(of)[0]
-    count = codes.max() + 1
-    rng = np.random.default_rng(seed)
-    times = rng.multinomial(count, np.full(count, 1 / count), draws)[:, codes].astype(float)
+    units = wide.index.to_frame(index=False)
+    drawn_in = [cluster.loc[units[cluster.index.name]].to_numpy() for cluster in clusters]
+    codes = [pd.factorize(of)[0] for of in drawn_in or [pd.factorize(wide.index)[0]]]
+    rng, times = np.random.default_rng(seed), 1.0
+    for each in codes:
+        count = each.max() + 1
+        times = times * rng.multinomial(count, np.full(count, 1 / count), draws)[:, each]
     filled, there = wide.fillna(0).to_numpy(), wide.notna().to_numpy().astype(float)
     with np.errstate(invalid="ignore"):  # a draw without any unit of a column
         drawn = (times @ filled) / (times @ there)
     low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
-    known = np.array([len(set(codes[column])) for column in there.T.astype(bool)])
+    known = np.array([min(len(set(each[column])) for each in codes) for column in there.T > 0])
     low, high = (np.where(known > 1, end, np.nan) for end in (low, high))
     found = wide.mean().rename("value").reset_index()
     return found.assign(low=low, high=high, units=there.sum(0).astype(int), clusters=known)

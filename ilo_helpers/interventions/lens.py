@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 #: What a token can be of, in concept_groups.
-GROUPS = ("own language", "English", "other languages")
+GROUPS = ("own language", "English", "the prompt's word", "other languages")
 #: Added to the diagonal of the translators' normal equations, relative to its mean; ours.
 RIDGE = 1e-3
 
@@ -180,8 +180,8 @@ def script_kinds(shares: xr.DataArray, scripts: Sequence[str]) -> pd.DataFrame:
 def concept_groups(lm: LanguageModel, lexicon: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
     """Tokens with which the asked concept's name begins: in the answer's language, and in others.
 
-    As it stands after the opening mark and after a space. Tokens of the answer's language count for
-    it alone, those of English before those of other languages.
+    As it stands after the opening mark and after a space. A token of several groups counts for the
+    first of them.
 
     Parameters
     ----------
@@ -195,7 +195,8 @@ def concept_groups(lm: LanguageModel, lexicon: pd.DataFrame, prompts: pd.DataFra
     -------
     pandas.DataFrame
         Index that of ``prompts``, columns :data:`GROUPS`: sets of token ids. Left out are prompts
-        whose answer begins as the English name does, and those that ask for English.
+        in which two of answer, English name and the word that is asked about begin alike, and
+        those that ask for English.
 
     Raises
     ------
@@ -209,11 +210,11 @@ def concept_groups(lm: LanguageModel, lexicon: pd.DataFrame, prompts: pd.DataFra
         {code: _beginnings(lm.tokenizer, names[code]) for code in names}, index=names.index
     )
     rows = {}
-    for place, item, target in zip(prompts.index, prompts["item"], prompts["target"], strict=True):
-        own, english = begins.loc[item, target], begins.loc[item, "eng_Latn"]
-        if not own & english:
-            others = set().union(*begins.loc[item]) - own - english
-            rows[place] = (own, english, others)
+    for row in prompts.itertuples():
+        of = begins.loc[row.item]
+        own, english, asked = of[row.target], of["eng_Latn"], of[row.source]
+        if not (own & english or own & asked or english & asked):
+            rows[row.Index] = (own, english, asked, set().union(*of) - own - english - asked)
     return pd.DataFrame.from_dict(rows, "index", columns=list(GROUPS))
 
 

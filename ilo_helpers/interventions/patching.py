@@ -125,13 +125,13 @@ def arrow(source: str, target: str) -> str:
 
 def pair_concepts(
     lm: LanguageModel, lexicon: pd.DataFrame, receiver: tuple[str, str], donor: tuple[str, str],
-    items: Sequence[str], seed: int = 0,
+    items: Sequence[str], seed: int = 0, words: Sequence[str] = (),
 ) -> pd.DataFrame:  # fmt: skip
     """A donor concept for each concept, such that what comes out tells which it is.
 
     Of two concepts the names in both target languages must begin with tokens of their own, all
-    different, and none as the donor's word does that is put in: a copy is no answer. Items for
-    which there is no such partner are left out.
+    different, and none as a donor's word does that is put in: a copy is no answer. Items for which
+    there is no such partner are left out.
 
     Parameters
     ----------
@@ -143,6 +143,8 @@ def pair_concepts(
         Those that can be asked about in either pair are taken.
     seed : int
         Of the order in which partners are sought; each is given once.
+    words : list of str
+        Languages, beside the donor's source, whose words for the donor concept are put in.
 
     Returns
     -------
@@ -162,11 +164,13 @@ def pair_concepts(
             f"{len(both)} concept in common to {arrow(*receiver)} and {arrow(*donor)}: two are "
             "needed"
         )
-    languages = {"receiver": receiver[1], "donor": donor[1], "word": donor[0]}
+    languages = {"receiver": receiver[1], "donor": donor[1]}
+    languages |= {code: code for code in (donor[0], *words)}
     names = {
         who: dict(zip(both, answer_tokens(lm.tokenizer, lexicon.loc[both, code]), strict=True))
         for who, code in languages.items()
     }
+    put_in = [names[code] for code in (donor[0], *words)]
     cells = {
         name: of for name, of in CELLS.items() if of[1] == "receiver" or receiver[1] != donor[1]
     }
@@ -177,8 +181,9 @@ def pair_concepts(
         for other in free:
             who = {"receiver": item, "donor": other}
             told = {name: names[of[1]][who[of[0]]] for name, of in cells.items()}
-            firsts = {ids[0] for ids in (*told.values(), names["word"][other])}
-            if len(firsts) == len(told) + 1 and item != other:
+            firsts = {ids[0] for ids in told.values()}
+            copies = firsts & {of[other][0] for of in put_in}
+            if len(firsts) == len(told) and not copies and item != other:
                 rows.append({"item": item, "donor": other} | told)
                 free.remove(other)
                 break

@@ -124,3 +124,23 @@ def translation_prompts(
         "query": [lines[item] for item in asked], "word": names[source].to_numpy(),
         "answer": names[target].to_numpy(),
     })  # fmt: skip
+
+
+def with_words(prompts: pd.DataFrame, words: Sequence[str]) -> pd.DataFrame:
+    """The same prompts with other words to translate, whatever language these are in.
+
+    Parameters
+    ----------
+    prompts : pandas.DataFrame
+        Of :func:`translation_prompts`.
+    words : list of str
+        One a prompt.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As ``prompts``, with query and word changed; the answers are those of before.
+    """
+    put_in = zip(prompts["query"], prompts["word"], words, strict=True)
+    queries = [query.replace(f'"{old}"', f'"{new}"') for query, old, new in put_in]
+    return prompts.assign(query=queries, word=list(words))

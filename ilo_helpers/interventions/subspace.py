@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 #: What is taken out: the languages' means, what tells them apart best, and four controls.
-ARMS = ("means", "LDA", "random", "equal variance", "equal size", "another's mean")
+ARMS = ("means", "LDA", "random", "within languages", "equal size", "another's mean")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ def find_subspace(
         language varies in them (scikit-learn's, covariance shrunk after Ledoit and Wolf 2004);
         where languages vary more in some directions than in others, these are oblique to the
         means, of which a part then stays.
-        ``"random"``: any. ``"equal variance"``: of the principal directions within languages,
+        ``"random"``: any. ``"within languages"``: of the principal directions within languages,
         orthogonal to those between the means, as many successive ones as hold most nearly the
         variance that these hold; in a model languages differ by more than any of these.
         ``"equal size"``: nothing is taken out, but each state is moved as far as taking out the

@@ -45,9 +45,9 @@ def predictions(
         the middle 95% of the resamples (low, high; the ranks stay those of all languages); the
         same with resource class, Latin script and ``held`` fixed (partial, partial_low,
         partial_high); and with the family fixed as well, which leaves what differs between
-        relatives (within, and its degrees of freedom). NaN where fewer than :data:`VARIED` languages differ
-        from a measure's commonest value; an interval is NaN, too, where one resample in twenty
-        leaves nothing to correlate.
+        relatives (within, and its degrees of freedom). NaN where fewer than :data:`VARIED`
+        languages differ from a measure's commonest value; an interval is NaN, too, where one
+        resample in twenty leaves nothing to correlate.
     """
     rows = []
     for skill, layer, values, target in _pairs(measures, skills):
