@@ -130,8 +130,8 @@ def pair_concepts(
     """A donor concept for each concept, such that what comes out tells which it is.
 
     Of two concepts the names in both target languages must begin with tokens of their own, all
-    different, and none as a donor's word does that is put in: a copy is no answer. Items for which
-    there is no such partner are left out.
+    different, and none as the donor's word does that is put in: a copy is no answer. Items for
+    which there is no such partner are left out.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def pair_concepts(
     seed : int
         Of the order in which partners are sought; each is given once.
     words : list of str
-        Languages, beside the donor's source, whose words for the donor concept are put in.
+        Further languages whose words are put in: no answer in the receiver's begins as they do.
 
     Returns
     -------
@@ -160,17 +160,14 @@ def pair_concepts(
     """
     both = askable(lexicon, *donor, askable(lexicon, *receiver, items))
     if len(both) < 2:
-        raise ValueError(
-            f"{len(both)} concept in common to {arrow(*receiver)} and {arrow(*donor)}: two are "
-            "needed"
-        )
+        pairs = f"{arrow(*receiver)} and {arrow(*donor)}"
+        raise ValueError(f"{len(both)} concept in common to {pairs}: two are needed")
     languages = {"receiver": receiver[1], "donor": donor[1]}
     languages |= {code: code for code in (donor[0], *words)}
     names = {
         who: dict(zip(both, answer_tokens(lm.tokenizer, lexicon.loc[both, code]), strict=True))
         for who, code in languages.items()
     }
-    put_in = [names[code] for code in (donor[0], *words)]
     cells = {
         name: of for name, of in CELLS.items() if of[1] == "receiver" or receiver[1] != donor[1]
     }
@@ -181,9 +178,11 @@ def pair_concepts(
         for other in free:
             who = {"receiver": item, "donor": other}
             told = {name: names[of[1]][who[of[0]]] for name, of in cells.items()}
-            firsts = {ids[0] for ids in told.values()}
-            copies = firsts & {of[other][0] for of in put_in}
-            if len(firsts) == len(told) and not copies and item != other:
+            firsts = {name: ids[0] for name, ids in told.items()}
+            apart = {*firsts.values(), names[donor[0]][other][0]}
+            here = {firsts[name] for name, of in cells.items() if of[1] == "receiver"}
+            copies = here & {names[code][other][0] for code in words}
+            if len(apart) == len(told) + 1 and not copies and item != other:
                 rows.append({"item": item, "donor": other} | told)
                 free.remove(other)
                 break
@@ -238,9 +237,9 @@ def patch(
         prompt.
     """
     layers = list(range(lm.layers + 1) if layers is None else layers)
+    _check_place(at)
     for layer in layers:
         check_layer(layer, lm.layers)
-    _check_place(at)
     wanted = (len(prompts), lm.layers + 1, lm.hidden)
     if np.shape(states) != wanted or len(cells) != len(prompts):
         raise ValueError(

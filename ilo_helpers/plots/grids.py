@@ -53,9 +53,10 @@ def heatmaps(
     tables : dict of pandas.DataFrame
         By the panel's title; rows and columns are named as in the table, NaN is left white.
     title, label : str
-        Of the figure and of its scale, which ends at the greatest value.
+        Of the figure and of its scale.
     vmin : float
-        Where the scale begins.
+        Where the scale begins. It ends at the greatest value; from a negative one at its opposite,
+        so that white is 0.
     fmt : str
         Of the numbers in the cells.
 
@@ -66,7 +67,8 @@ def heatmaps(
     rows, columns = next(iter(tables.values())).shape
     size = (3 + (1.6 + 0.5 * columns) * len(tables), 2.2 + 0.4 * rows)
     fig = _heatmaps(
-        tables, size, vmin=vmin, vmax=max(table.max(axis=None) for table in tables.values()),
+        tables, size, vmin=vmin,
+        vmax=-vmin if vmin < 0 else max(table.max(axis=None) for table in tables.values()),
         cmap="vlag" if vmin else "viridis", annot=True, annot_kws={"fontsize": 7}, fmt=fmt,
         cbar_kws={"label": label},
     )  # fmt: skip

@@ -74,7 +74,7 @@ def _band(ax, part, color, name):
 def does_ilo_know_where(table: pd.DataFrame, title: str) -> Figure:
     """Several measures of the same layers, one below the other, each on its own scale.
 
-    A dashed line marks where each panel's first line is greatest.
+    A dashed line marks where each panel's first line is greatest, of those that have every layer.
 
     Parameters
     ----------
@@ -95,7 +95,8 @@ def does_ilo_know_where(table: pd.DataFrame, title: str) -> Figure:
         for kind, color, part in style.colored(rows, "line", colors):
             _band(ax, part, color, kind)
         first = rows[rows["line"] == rows["line"].iloc[0]]
-        if np.isfinite(first["value"]).any():
+        every = first["layer"].nunique() == table["layer"].nunique()
+        if every and np.isfinite(first["value"]).any():
             peak = first.loc[first["value"].idxmax(), "layer"]
             ax.axvline(peak, color="0.4", linestyle="--", linewidth=0.8, zorder=0)
         ax.set_title(name)
