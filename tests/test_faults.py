@@ -1,5 +1,6 @@
 """What the campaign of faults found, held down: see tests/campaign and benchmarks/campaign.md."""
 
+import errno
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import zarr
 from campaign import power, report
 from campaign.trial import Fault
 from parts import PARTS, letters, value
@@ -25,11 +27,10 @@ from parts import PARTS, letters, value
 from ilo_helpers import load_model, memory, save_figure
 from ilo_helpers.keep import digest, figures, tables
 from ilo_helpers.keep.captions import Caption
-from ilo_helpers.keep.digest import folder_written_whole, write_sums, written_whole
+from ilo_helpers.keep.digest import alone, folder_written_whole, write_sums, written_whole
 from ilo_helpers.keep.messages import say
-from ilo_helpers.keep.paths import ROOT, slug
+from ilo_helpers.keep.paths import ROOT, DiskError, data_dir, on_disk, slug
 from ilo_helpers.keep.registry import Registry
-from ilo_helpers.keep.stores import alone
 from ilo_helpers.keep.tables import TableStore, kept_table
 from ilo_helpers.sources import packaged
 from ilo_helpers.training import finetuning
@@ -152,6 +153,27 @@ def test_a_part_of_zeros_is_a_part(tmp_path):
     letters(tmp_path).create()
     letters(tmp_path).write("b", index=np.zeros_like(value("b")))
     assert "b" not in letters(tmp_path).missing()  # zarr leaves such a chunk out
+
+
+@pytest.mark.parametrize("part", PARTS[1:3])
+def test_what_a_killed_zarr_was_writing_is_no_chunk(part, tmp_path, filled):
+    """It writes '1.2.0' as '1.2.<hexadecimal>.partial' first (zarr/storage/_local.py)."""
+    marker = filled.path / f"language-{part}.json"
+    right, place = marker.read_text(), PARTS.index(part)
+    marker.unlink()
+    chunks, digits = filled.path / "array.zarr" / "index", "0123456789" * 3 + "12"
+    left = {name: chunks / f"{name}.partial" for name in (
+        f"0.{place}.{'deadbeef' * 4}", f"1.{place}.{digits}", f"1.{place}.0.{digits}",
+        f"0.5.{'deadbeef' * 4}", f"{place}.0.{digits}")}  # fmt: skip
+    for file in left.values():
+        file.write_bytes(b"half")
+    again = letters(tmp_path)
+    assert again.missing() == [part]
+    again.write(part, index=value(part))
+    assert marker.read_text() == right and letters(tmp_path).missing() == []
+    kept = [file.exists() for file in left.values()]  # those of parts that others may be writing
+    assert kept == [False, False, False, True, True]
+    np.testing.assert_array_equal(again.open()["index"].sel(language=part), value(part))
 
 
 def test_a_lock_can_be_taken_by_another_user_where_the_folder_is_open(tmp_path):
@@ -372,7 +394,7 @@ def test_a_checkpoint_without_room_is_an_error_that_says_so(tiny, task, monkeypa
         raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")
 
     monkeypatch.setattr(finetuning, "_train", full)
-    with pytest.raises(OSError, match=r"\.part: no room for a checkpoint; .* make room"):
+    with pytest.raises(DiskError, match=r"\.part is on a disk that is full: make room"):
         train(tiny, task)
     monkeypatch.setattr(finetuning, "_train", None)  # another's error stays as it is
     with pytest.raises(TypeError):
@@ -388,6 +410,69 @@ def test_two_trainings_of_one_run_are_one(tiny, task, monkeypatch):
     for thread in threads:
         thread.join()
     assert made == [1] and (train(tiny, task) / "run.json").exists()
+
+
+# -- disks --------------------------------------------------------------------------------
+
+
+REFUSALS = {
+    errno.ENOSPC: "is on a disk that is full", errno.EROFS: "is on a disk that cannot be written",
+    errno.EDQUOT: "is on a disk of which this user's share is full",
+    errno.EFBIG: "is on a disk, or in a shell, that limits how large a file may be",
+}  # fmt: skip
+REMEDY = (
+    "make room there, or set ILO_DATA (of figures: ILO_FIGURES) to a folder elsewhere; what was "
+    "complete is kept, and the same call goes on from it"
+)
+
+
+@pytest.mark.parametrize("number", REFUSALS)
+@pytest.mark.parametrize("where", ["file", "folder", "part", "lock", "data"])
+def test_what_a_disk_refuses_says_what_to_do(where, number, tmp_path, filled, monkeypatch):
+    def refused(*args, **options):
+        raise OSError(number, os.strerror(number))
+
+    def act():
+        if where == "file":
+            with written_whole(tmp_path / "x") as part:
+                refused(part)
+        if where == "folder":
+            with folder_written_whole(tmp_path / "x") as work:
+                refused(work)
+        if where == "part":
+            monkeypatch.setattr(zarr.storage._local, "_put", refused)
+            filled.write("b", index=value("b"))
+        if where == "lock":
+            monkeypatch.setattr("filelock.FileLock.acquire", refused)
+            with alone(tmp_path / ".x.lock", "x"):
+                pass
+        if where == "data":
+            monkeypatch.setattr(Path, "mkdir", refused)
+            monkeypatch.setenv("ILO_DATA", str(tmp_path))
+            data_dir()
+
+    folder = filled.path if where == "part" else tmp_path
+    with pytest.raises(DiskError) as caught:
+        act()
+    assert caught.value.errno == number and isinstance(caught.value.__cause__, OSError)
+    assert str(caught.value) == f"[Errno {number}] {folder} {REFUSALS[number]}: {REMEDY}"
+    assert not (tmp_path / "x").exists() and not list(tmp_path.glob(".x-*"))
+
+
+def test_libraries_that_hide_the_number_are_understood_and_others_left_alone(tmp_path):
+    told = {
+        RuntimeError("I/O error: File too large (os error 27)"): errno.EFBIG,
+        RuntimeError("[enforce fail at inline_container.cc:672] . x"): errno.ENOSPC,
+    }
+    for error, number in told.items():
+        with pytest.raises(DiskError) as caught, on_disk(tmp_path / "b"), on_disk(tmp_path / "a"):
+            raise error
+        assert caught.value.errno == number and caught.value.__cause__ is error
+        assert f"{tmp_path}/a is on a disk" in str(caught.value)  # the innermost names the folder
+    for error in (ValueError("x"), OSError(errno.EACCES, "no"), KeyError("(os error 2)")):
+        with pytest.raises(type(error)) as other, on_disk(tmp_path):
+            raise error
+        assert other.value is error
 
 
 # -- names --------------------------------------------------------------------------------

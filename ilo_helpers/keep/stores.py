@@ -12,43 +12,24 @@ import json
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from filelock import FileLock, Timeout
 
-from .digest import file_digest, folder_written_whole, settings_digest, sync, written_whole
+from .digest import (
+    alone,
+    file_digest,
+    folder_written_whole,
+    settings_digest,
+    sync,
+    written_whole,
+)
 from .messages import say
-from .paths import data_dir, shorten
+from .paths import data_dir, on_disk, shorten
 from .recipes import RECIPES
-
-
-@contextlib.contextmanager
-def alone(file: Path, what: str) -> Iterator[None]:
-    """Context that one process at a time can be in, whoever else waits.
-
-    Parameters
-    ----------
-    file : pathlib.Path
-        Locked; the operating system drops the lock of a process that is killed.
-    what : str
-        What is being written, for the line that says so to who waits.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file, mode=0o666)  # others may write here if the folder lets them
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        say(f"another process is writing {what}; waiting for it")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class Store:
@@ -135,7 +116,8 @@ class Store:
 
     def create(self) -> None:
         """Lay out the empty arrays under a temporary name, then give them theirs, once."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        with on_disk(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
         if not self._array.exists():
             with folder_written_whole(self._array) as work:
                 for name, content in self._layout().items():
@@ -197,9 +179,19 @@ class Store:
         RuntimeError
             If the store was laid out so that a part has no chunk of its own: two processes that
             write different parts would each put back what the other had not written yet.
+        DiskError
+            If the disk is full or cannot be written.
         """
+        with on_disk(self.path):
+            self._write_values(part, arrays)
+            self._write_checksums(part)
+        self._verified.add(part)
+
+    def _write_values(self, part, arrays):
         import zarr
 
+        for left in self._files(part, ["partial"]):  # zarr's, by a process that was killed
+            left.unlink()
         # a chunk of zeros would not be written, and then be missed
         with zarr.config.set({"array.write_empty_chunks": True}):
             group = zarr.open_group(self._array, mode="r+")
@@ -213,6 +205,8 @@ class Store:
                     "processes would lose each other's; delete the folder"
                 )
             into[name][where] = values
+
+    def _write_checksums(self, part):
         files = list(self._files(part))
         sync(*files, *{file.parent for file in files})  # the disk has them before it is said so
         sums = {str(path.relative_to(self._array)): file_digest(path) for path in files}
@@ -220,7 +214,6 @@ class Store:
         made = {"threads": torch.get_num_threads()} if torch else {}
         with written_whole(self._checksums(part)) as file:
             file.write_text(json.dumps(made | sums, indent=0))
-        self._verified.add(part)
 
     def open(self) -> xr.Dataset:
         """The whole store, read lazily (``xarray.Dataset``).
@@ -243,19 +236,24 @@ class Store:
     def _checksums(self, part):
         return self.path / f"{self.part}-{part}.json"
 
-    def _files(self, part):
-        """Chunk files of a part: 'activations/0.3.0.0' has the language of place 3."""
+    def _files(self, part, ending=()):
+        """Chunk files of a part: 'activations/0.3.0.0' has the language of place 3.
+
+        Or those of another ending: zarr writes to '0.3.0.<hexadecimal>.partial' first.
+        """
         axis, place = list(self.coords).index(self.part), str(self.parts.index(part))
         for name in self.variables:
             for path in sorted((self._array / name).iterdir()):
-                if path.name[0].isdigit() and path.name.split(".")[axis] == place:
+                fields = path.name.split(".")
+                last = [each for each in fields if not each.isdecimal()][-1:]
+                if fields[axis : axis + 1] == [place] and last == list(ending):
                     yield path
 
     def _damage(self, part):
         """What is wrong with a part that was complete, or None."""
         try:
             sums = json.loads(self._checksums(part).read_text())
-            sums.pop("threads", None)
+            sums.pop("threads", None)  # told to who asks why last bits differ; not checked
         except (ValueError, AttributeError, TypeError):  # no JSON, or no table of files
             return "its checksum file cannot be read"
         for name, expected in sums.items():

@@ -19,11 +19,10 @@ from tqdm import tqdm
 
 from ..arithmetic import fast_matmul
 from ..keep import arguments
-from ..keep.digest import rename_whole, settings_digest, write_sums
+from ..keep.digest import alone, rename_whole, settings_digest, write_sums
 from ..keep.messages import say
-from ..keep.paths import data_dir, shorten, slug
+from ..keep.paths import data_dir, on_disk, shorten, slug
 from ..keep.recipes import RECIPES
-from ..keep.stores import alone
 from ..memory import check_memory
 from ..models import LanguageModel, load_model, no_progress_bar
 from .freezing import freeze_parameters
@@ -129,18 +128,13 @@ def _fine_tune(lm, splits, settings, folder, work):
         split: [(encode(lm, words, text), answers[label]) for text, label in items]
         for split, items in splits.items()
     }
-    work.mkdir(exist_ok=True)
-    try:
+    with on_disk(work):  # checkpoints, too
+        work.mkdir(exist_ok=True)
         history = _train(lm, network, data, work, settings)
-    except RuntimeError as error:
-        if "inline_container" in str(error):  # where torch writes a checkpoint
-            raise OSError(f"{work}: no room for a checkpoint; the last one is kept: make room, and "
-                          "the same call goes on") from error  # fmt: skip
-        raise
-    shutil.rmtree(work / "final", ignore_errors=True)  # half of it, by a process that was killed
-    _save(lm, network, work / "final", settings, history)
-    write_sums(work / "final")
-    rename_whole(work / "final", folder)
+        shutil.rmtree(work / "final", ignore_errors=True)  # half of it, by one that was killed
+        _save(lm, network, work / "final", settings, history)
+        write_sums(work / "final")
+        rename_whole(work / "final", folder)
 
 
 def _checked(task, language, freeze, seed, learning_rate, epochs):
