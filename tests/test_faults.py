@@ -149,6 +149,24 @@ def test_a_part_whose_checksums_list_nothing_is_not_complete(text, filled, tmp_p
         assert letters(tmp_path).missing() == ["c"]
 
 
+def test_checksums_of_another_part_or_of_fewer_layers_do_not_pass_for_a_part_s_own(
+    filled, tmp_path
+):
+    """Nothing would check the part's chunks then."""
+    one, two, three = (filled.path / f"language-{part}.json" for part in "abc")
+    right = [file.read_text() for file in (one, two, three)]
+    one.write_text(right[1])
+    two.write_text(right[0])
+    sums = json.loads(right[2])
+    three.write_text(json.dumps({name: each for name, each in sums.items() if "/1." not in name}))
+    assert len(sums) == 3 and len(json.loads(three.read_text())) == 2  # threads, and a layer
+    with pytest.warns(UserWarning, match="its checksum file lists other files; it will be done"):
+        assert letters(tmp_path).missing() == ["a", "b", "c"]
+    for part in "abc":
+        letters(tmp_path).write(part, index=value(part))
+    assert [file.read_text() for file in (one, two, three)] == right
+
+
 def test_a_part_of_zeros_is_a_part(tmp_path):
     letters(tmp_path).create()
     letters(tmp_path).write("b", index=np.zeros_like(value("b")))
@@ -304,7 +322,7 @@ def test_a_model_whose_file_was_changed_is_refused(packaged_one, tiny, tmp_path,
     weights.write_bytes(content)
     with pytest.raises(ValueError, match=r"^/.*mine/model.safetensors was changed or cut short"):
         load_model(model)
-    for damaged in (b"\xff\x00", b"abc", b"abc  config.json", b"abc  no.json"):
+    for damaged in (b"", b"\xff\x00", b"abc", b"abc  config.json", b"abc  no.json"):
         (folder / digest.SUMS).write_bytes(damaged)
         with pytest.raises(ValueError, match=r"or SHA256SUMS was: delete .*/mine, and the same"):
             load_model(model)

@@ -71,9 +71,12 @@ def write_sums(folder: Path) -> None:
 
 
 def check_sums(folder: Path) -> dict[Path, str]:
-    """The hashes of a folder's files that were written down, if any; ValueError for others."""
+    """The hashes of a folder's files that were written down, if any; ValueError for others.
+
+    A folder without ``SHA256SUMS`` (of older code, of the user, of the hub) is taken as it is.
+    """
     sums = folder / SUMS
-    lines = sums.read_text("utf-8", "replace").splitlines() if sums.exists() else []
+    lines = (sums.read_text("utf-8", "replace").splitlines() or [""]) if sums.exists() else []
     found = {}
     for line in lines:
         expected, _, name = line.partition("  ")

@@ -8,6 +8,7 @@ own: whoever writes it, in whatever process, touches no other's.
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import shutil
 import sys
@@ -190,13 +191,14 @@ class Store:
     def _write_values(self, part, arrays):
         import zarr
 
-        for left in self._files(part, ["partial"]):  # zarr's, by a process that was killed
-            left.unlink()
+        axis, place = list(self.coords).index(self.part), self.parts.index(part)
+        for left in self._array.glob("*/*.partial"):  # zarr's, '0.3.0.<hexadecimal>.partial'
+            if left.name.split(".")[axis] == str(place):  # of this part: its writer was killed
+                left.unlink()
         # a chunk of zeros would not be written, and then be missed
         with zarr.config.set({"array.write_empty_chunks": True}):
             group = zarr.open_group(self._array, mode="r+")
             into = {name: group[name] for name in arrays}
-        axis, place = list(self.coords).index(self.part), self.parts.index(part)
         where = (slice(None),) * axis + (place,)
         for name, values in arrays.items():
             if (shared := into[name].chunks[axis]) > 1:
@@ -207,9 +209,10 @@ class Store:
             into[name][where] = values
 
     def _write_checksums(self, part):
-        files = list(self._files(part))
-        sync(*files, *{file.parent for file in files})  # the disk has them before it is said so
-        sums = {str(path.relative_to(self._array)): file_digest(path) for path in files}
+        files = {name: self._array / name for name in self._names(part)}
+        folders = {file.parent for file in files.values()}
+        sync(*files.values(), *folders)  # the disk has them before it is said so
+        sums = {name: file_digest(path) for name, path in files.items()}
         torch = sys.modules.get("torch")  # the last bits depend on its threads
         made = {"threads": torch.get_num_threads()} if torch else {}
         with written_whole(self._checksums(part)) as file:
@@ -236,18 +239,13 @@ class Store:
     def _checksums(self, part):
         return self.path / f"{self.part}-{part}.json"
 
-    def _files(self, part, ending=()):
-        """Chunk files of a part: 'activations/0.3.0.0' has the language of place 3.
-
-        Or those of another ending: zarr writes to '0.3.0.<hexadecimal>.partial' first.
-        """
-        axis, place = list(self.coords).index(self.part), str(self.parts.index(part))
-        for name in self.variables:
-            for path in sorted((self._array / name).iterdir()):
-                fields = path.name.split(".")
-                last = [each for each in fields if not each.isdecimal()][-1:]
-                if fields[axis : axis + 1] == [place] and last == list(ending):
-                    yield path
+    def _names(self, part):
+        """Names of a part's chunk files: 'activations/0.3.0.0' has the language of place 3."""
+        places = {dim: range(len(labels)) if dim == "layer" else [0]
+                  for dim, labels in self.coords.items()}  # fmt: skip
+        places[self.part] = [self.parts.index(part)]
+        chunks = sorted(".".join(map(str, each)) for each in itertools.product(*places.values()))
+        return [f"{name}/{chunk}" for name in self.variables for chunk in chunks]
 
     def _damage(self, part):
         """What is wrong with a part that was complete, or None."""
@@ -262,8 +260,8 @@ class Store:
                 return f"{name} is gone"
             if file_digest(path) != expected:
                 return f"{name} was changed or cut short"
-        # one that lists nothing of a variable would let zeros pass for values
-        if {name.split("/")[0] for name in sums} != set(self.variables):
+        # one that lists less would let zeros pass for values, another part's anything
+        if set(sums) != set(self._names(part)):
             return "its checksum file lists other files"
         return None
 
