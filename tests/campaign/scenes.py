@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import os
 import shutil
 import stat
@@ -50,11 +51,17 @@ class Scene:
 
 
 def in_folder(do: Callable[[Path], object], inputs: Path, folder: Path) -> None:
-    """Do something with a data folder, and note in ``work`` beside it what was made."""
+    """Do something with a data folder, and note what was made."""
     os.environ["ILO_DATA"], os.environ["ILO_FIGURES"] = str(folder / "data"), str(folder / "fig")
-    os.environ["CAMPAIGN_WORK"] = str(folder.with_name(f"{folder.name}.work"))
+    os.environ["CAMPAIGN_WORK"] = str(work_of(folder))
     with noted():
         do(inputs)
+
+
+def work_of(folder: Path) -> Path:
+    """The file of what was made with a data folder; not on its disk, which may be full."""
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    return Path(os.environ["CAMPAIGN_PLACE"]) / f"{name}.work"
 
 
 def note(line: str) -> None:
@@ -65,13 +72,13 @@ def note(line: str) -> None:
 
 def made(folder: Path) -> list[str]:
     """What was made with a data folder, in order; what was begun has lines of its own."""
-    work = folder.with_name(f"{folder.name}.work")
+    work = work_of(folder)
     return work.read_text().splitlines() if work.exists() else []
 
 
 def forget(folder: Path) -> None:
     """Begin to note anew."""
-    folder.with_name(f"{folder.name}.work").unlink(missing_ok=True)
+    work_of(folder).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -24,15 +24,15 @@ LIMIT = 300
 class Fault:
     """What is done, so many times: ``run`` takes the number of the try, returns what happened.
 
-    It raises AssertionError, with what happened, where the promise was broken. A try may be of
-    several ``inputs``.
+    With it may come a list of what was said of each of its inputs: a try may be of several. It
+    raises AssertionError, with what happened, where the promise was broken.
     """
 
     kind: str
     what: str
     promise: str
     tries: int
-    run: Callable[[int], str]
+    run: Callable[[int], str | tuple[str, list]]
     inputs: int = 1
 
 
