@@ -391,6 +391,34 @@ def test_a_loss_of_an_epoch_is_not_lost_with_a_kill_at_its_end(tiny, task, monke
         assert not list(whole.parent.glob("*.part"))
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", digest.SUMS])
+def test_a_checkpoint_that_was_changed_is_not_gone_on_from(name, tiny, task, monkeypatch):
+    monkeypatch.setattr(finetuning, "CHECKPOINT_SECONDS", -1)
+    whole = train(tiny, task)
+    right = (whole / digest.SUMS).read_text()
+    shutil.rmtree(whole)
+    keep, steps = finetuning._keep_checkpoint, []
+
+    def killed(work, step):
+        keep(work, step)
+        steps.append(step)
+        if step == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(finetuning, "_keep_checkpoint", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny, task)
+    (file,) = whole.parent.glob(f"*.part/whole-000002/{name}")
+    content = bytearray(file.read_bytes())
+    content[-9] ^= 1
+    file.write_bytes(content)
+    monkeypatch.setattr(finetuning, "_keep_checkpoint", lambda *_: steps.append("anew"))
+    with pytest.warns(UserWarning, match="whole-000002 was changed or cut short; training begins"):
+        train(tiny, task)
+    assert steps[:2] == [1, 2] and steps[2:] == ["anew"] * 6
+    assert (whole / digest.SUMS).read_text() == right
+
+
 def test_what_a_killed_process_left_is_no_file_of_the_model(tiny, task, monkeypatch):
     real = finetuning._save
 

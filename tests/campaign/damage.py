@@ -9,7 +9,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from .disk import goes_on
+from .disk import goes_on, half_done
 from .kills import Undisturbed, undisturbed_files
 from .scenes import SCENES, forget, in_folder, made
 from .trial import Fault, difference, drawn, error_of, files, fresh, run_whole
@@ -106,6 +106,9 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
                 add(what, how, promise, 1, taken_as_it_is, step, pattern, change)
             elif not (alone and change is swap):
                 add(what, how, SPOKEN, 3, spoken, step, pattern, change)
+    for how, change in HOW.items():
+        add("a file of a checkpoint", how, "a warning; training begins anew, byte for byte", 2,
+            checkpoint, "fine-tuning", change)  # fmt: skip
     for what, (step, pattern, promise) in NOTES.items():
         for how, change in HOW.items():
             run = functools.partial(noted, place, inputs, f"{seed} {what} {how}", SCENES[step],
@@ -230,6 +233,25 @@ def spoken(place, inputs, seed, scene, pattern, change, number) -> str:
         told = "made again"
     goes_on(scene, inputs, folder, place, right)
     return told
+
+
+def checkpoint(place, inputs, seed, scene, change, number) -> str:
+    """Damage one file of the checkpoint that a training goes on from."""
+    rng = random.Random(f"{seed} {number}")
+    right, _, before = Undisturbed.of(scene, place, inputs)
+    folder = place / "damaged"
+    shutil.rmtree(folder, ignore_errors=True)
+    forget(folder)
+    half_done(scene, inputs, folder, place, before)
+    there = sorted(folder.glob("data/finetuned/*.part/whole-*/*"))
+    change(rng.choice([path for path in there if path.stat().st_size]), rng, there)
+    forget(folder)
+    run_whole(lambda: in_folder(_warned(scene.run), inputs, folder), place / "log")
+    told = difference(files(folder), right)
+    assert not told, f"after the next run the folder {told}"
+    said = (place / "log").read_text(errors="replace")
+    assert "was changed or cut short; training begins anew" in said, "nothing was said of it"
+    return "trained anew"
 
 
 def taken_as_it_is(place, inputs, seed, scene, pattern, change, number) -> str:

@@ -178,6 +178,7 @@ def half_read_only(place: Path, inputs: Path, seed: str, scene, number: int) -> 
     right, _, before = Undisturbed.of(scene, place, inputs)
     with disk(place / "disk", 2**28) as mounted:
         folder = mounted / "x"
+        forget(folder)
         kept = half_done(scene, inputs, folder, place, before)
         remount(mounted, "ro")
         said = error_of(lambda: in_folder(scene.run, inputs, folder), place / "log")
