@@ -59,7 +59,7 @@ def try_case(case: Case, folder: Path) -> tuple[bool, str]:
         try:
             outcome = case.run(folder)
         except SystemExit as end:
-            message = f"{said.getvalue()}{end.code}"
+            message = said.getvalue() + (end.code if isinstance(end.code, str) else "")
             failed = end.code not in (None, 0) and results(folder) == list(case.kept)
             return failed and bool(case.told) and all(w in message for w in case.told), message
         except Exception as error:

@@ -3,6 +3,7 @@
 import collections
 import functools
 import json
+import tempfile
 from pathlib import Path
 
 from .trial import Fault, fresh, run_whole
@@ -38,6 +39,14 @@ def tried(place: Path, cases: list, number: int) -> tuple[str, list]:
     found = json.loads(said.read_text())
     broken = [f"{what}: {told}" for what, kept, told in found if not kept]
     assert not broken, f"{len(broken)} of {len(cases)} not as promised, such as {broken[0][:200]}"
-    here = str(place / "input")
-    return "as promised", [(cases[0].where, what, told.replace(here, "…"))
+    found = [(what, kept, told.strip().splitlines()[-1] if told.startswith("usage: ") else told)
+             for what, kept, told in found]  # fmt: skip
+    return "as promised", [(cases[0].where, what, _anywhere(told, place / "input"))
                            for what, _, told in found]  # fmt: skip
+
+
+def _anywhere(told, folder):
+    """What was said, without the names of folders that are made for a try."""
+    for part in (folder, tempfile.gettempdir()):
+        told = told.replace(str(part), "…")
+    return told

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .scenes import CORPUS
-from .trial import Fault, NotTried, difference, files, fresh
+from .trial import Fault, NotTried, difference, files, fresh, stamps, unchanged
 
 ROOT = Path(__file__).parents[2]
 STEP = Path(__file__).with_name("step.py")
@@ -20,6 +20,8 @@ SAME = (
 )
 #: How far sums of vectors moved at most, relative, with other threads; scores must not move.
 TOLERANCE = 1e-6
+#: A commit whose recipes are those of now, before parts listed their own chunks alone.
+OLDER = "187b4fc"
 
 
 def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
@@ -56,6 +58,9 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
         "installed, not editable, and run from another folder": installed,
     }.items():
         found.append(Fault("machines", what, SAME, 1, functools.partial(do, place, inputs)))
+    found.append(Fault("machines", f"vectors and neighbours made by the code of commit {OLDER}",
+                       "nothing is made again", 1,
+                       functools.partial(older_code, place, inputs)))  # fmt: skip
     promise = "the second run reads text and model, and makes the same vectors, byte for byte"
     found.append(Fault("machines", "offline after the first run, with a packaged model and the "
                        "Declaration", promise, 1, functools.partial(offline, place)))  # fmt: skip
@@ -68,9 +73,11 @@ def ordinary(place: Path, inputs: Path) -> dict:
     return json.loads(run(place, inputs, {}, []))
 
 
-def run(place: Path, inputs: Path, changes: dict, before: list, command=None, cwd=ROOT) -> str:
+def run(
+    place: Path, inputs: Path, changes: dict, before: list, command=None, cwd=ROOT, folder=None
+) -> str:
     """Run the step in an interpreter of its own; its last line."""
-    folder = fresh(place / "machine")
+    folder = folder or fresh(place / "machine")
     environment = os.environ | {
         "ILO_DATA": str(folder / "data"), "ILO_FIGURES": str(folder / "fig"),
         "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg",
@@ -224,6 +231,24 @@ def read_only_checkout(place: Path, inputs: Path, number: int) -> str:
     assert Path(found["package"]).is_relative_to(folder), found["package"]
     same(found, ordinary(place, inputs))
     return "ran"
+
+
+def older_code(place: Path, inputs: Path, number: int) -> str:
+    """Results of the package as it was at another commit."""
+    folder, code = fresh(place / "kept"), fresh(place / "older")
+    command = ["git", "-C", str(ROOT), "archive", "-o", code / "x.tar", OLDER, "ilo_helpers"]
+    if subprocess.run(command, capture_output=True).returncode:
+        raise NotTried(f"the history here has no commit {OLDER}")
+    shutil.unpack_archive(code / "x.tar", code, filter="data")
+    found = json.loads(run(place, inputs, {"PYTHONPATH": str(code)}, [], cwd=code, folder=folder))
+    assert Path(found["package"]).is_relative_to(code), found["package"]
+    before = stamps(folder / "data")
+    assert len(before) > 10
+    again = json.loads(run(place, inputs, {}, [], folder=folder))
+    assert Path(again["package"]).is_relative_to(ROOT), again["package"]
+    unchanged(folder / "data", before)
+    same(again, found)
+    return "nothing was made"
 
 
 def installed(place: Path, inputs: Path, number: int) -> str:

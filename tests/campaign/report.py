@@ -35,7 +35,7 @@ LEFT_OUT = """
 - disk, two clients of one cluster on one store: a test of its own (`tests/test_fill.py`).
 - disk, quota of a user (a limit on files is tried, and what it would say: `tests/test_faults.py`), and a store on NFS: no such machine was at hand.
 - disk, a clock set back under a running process: of files the times are tried, and of checkpoints (`tests/test_faults.py`).
-- disk, a store written by the code of an older commit: one of another recipe is tried; that such stores are read where the recipe is the same was seen with the results of this repository, not here.
+- disk, stores of more than one older commit: one is tried, and one of another recipe.
 - disk, two notebooks on one store: three processes are.
 - kills, a real power cut: the simulated one fails in the ways that stand above, and in no others.
 - machines, `environment.yml` solved by conda: its channels were out of reach; a test checks it against `pyproject.toml`.
