@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 import torch
 import zarr
-from campaign import power, report
+from campaign import power, report, trial
 from campaign.trial import Fault
 from parts import PARTS, letters, value
 
@@ -571,6 +571,53 @@ def test_a_model_that_does_not_fit_says_so_in_advance(tiny, monkeypatch):
 
 
 # -- the campaign -------------------------------------------------------------------------
+
+
+def test_a_fault_that_met_nothing_is_drawn_again_and_never_survives():
+    drawn_numbers = []
+
+    def once(rng):
+        drawn_numbers.append(rng.random())
+        return "went on" if len(drawn_numbers) % 4 == 0 else None
+
+    assert trial.drawn(once, "a") == "went on" and len(set(drawn_numbers)) == 4
+    first = drawn_numbers.copy()
+    assert trial.drawn(once, "a") == "went on" and drawn_numbers == 2 * first  # its seed decides
+    with pytest.raises(trial.NotTried, match="nothing happened in 3 draws"):
+        trial.drawn(once, "a", 3)
+
+
+def test_what_is_written_again_is_seen_and_the_rest_is_not(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("x")
+    before = trial.stamps(tmp_path)
+    (tmp_path / "c").write_text("x")
+    trial.unchanged(tmp_path, before)
+    with written_whole(tmp_path / "b") as part:
+        part.write_text("x")
+    with pytest.raises(AssertionError, match=r"made again: b \(1\)"):
+        trial.unchanged(tmp_path, before)
+
+
+def test_the_power_fails_before_a_sync_or_a_renaming(tmp_path):
+    """In a child: as far as the file's name, and not to the sync of its folder."""
+    journal = tmp_path / "journal"
+    found = {}
+    for last in range(1, 5):
+        folder = trial.fresh(tmp_path / "now")
+        journal.unlink(missing_ok=True)
+
+        def do(folder=folder, last=last):
+            with power.watched(journal, last), written_whole(folder / "x") as part:
+                part.write_text("all")
+
+        status = trial.fork(do, tmp_path / "log").wait()
+        lines = [line.get("call", "fsync") for line in power.calls(journal)]
+        found[last] = status, lines, (folder / "x").exists()
+    assert found == {
+        1: (-9, [], False), 2: (-9, ["fsync"], False), 3: (-9, ["fsync", "replace"], True),
+        4: (0, ["fsync", "replace", "fsync"], True),
+    }  # fmt: skip
 
 
 def test_the_report_counts_tries_and_says_what_was_not_tried(tmp_path):
