@@ -110,7 +110,7 @@ def test_the_package_calls_nothing_that_could_run_what_it_reads():
         for called, call in calls(path):
             module, name = called.split(".")[0], called.split(".")[-1]
             if module in MODULES:
-                found.add((file, called))
+                found.add((file, called.split("(")[0]))
             elif name in RISKY:
                 found.add((file, name))
             assert not call.startswith(("torch.load", "joblib.load", "yaml.load")), (path, call)

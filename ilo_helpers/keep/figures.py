@@ -190,7 +190,8 @@ def _commit():
 
 def _git(*arguments):
     command = ["git", "-C", str(PACKAGE), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    return done.stdout.strip()
 
 
 def load_table(name: str, folder: Path) -> pd.DataFrame:

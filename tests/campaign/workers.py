@@ -156,9 +156,8 @@ def reproduce(
     def once(rng):
         folder = fresh(place / "made")
         process = _command(place, inputs, notebooks, folder, workers)
-        while process.poll() is None and not _markers(folder):
-            time.sleep(0.005)
-        time.sleep(rng.uniform(0, 0.2 * seconds))
+        _wait_for_a_part(process, folder)
+        time.sleep(rng.uniform(0, 0.7 * seconds))
         children = psutil.Process(process.pid).children(recursive=True) if (
             process.poll() is None) else []  # fmt: skip
         for each in [process, *(children if all_of_it else [])]:
@@ -186,10 +185,18 @@ def _markers(folder):
 
 @functools.cache
 def _reproduced(place, inputs, notebooks, workers):
-    start = time.monotonic()
+    """What an undisturbed run leaves, and its seconds from the first part to the end."""
     folder = fresh(place / "right")
-    assert _command(place, inputs, notebooks, folder, workers).wait(300) == 0, _said(place)
+    process = _command(place, inputs, notebooks, folder, workers)
+    _wait_for_a_part(process, folder)
+    start = time.monotonic()
+    assert process.wait(300) == 0, _said(place)
     return _results(folder), time.monotonic() - start
+
+
+def _wait_for_a_part(process, folder):
+    while process.poll() is None and not _markers(folder):
+        time.sleep(0.005)
 
 
 def _results(folder):
