@@ -165,7 +165,7 @@ def check_corpus(corpus: pd.DataFrame) -> None:
     name = corpus.attrs.get("name", "corpus")
     for what, labels in {"language": corpus.columns, "sentence": corpus.index}.items():
         if not len(labels):
-            raise ValueError(f"corpus {name!r} has no {what}")
+            raise ValueError(f"corpus {name!r} has no {what}; give it at least one")
         if labels.has_duplicates:
             twice = labels[labels.duplicated()][0]
             raise ValueError(f"corpus {name!r}: {what} {twice!r} stands there twice")

@@ -21,7 +21,7 @@ def free_memory() -> int:
 
     free = [psutil.virtual_memory().available]
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
             _, kinds, path = line.split(":", 2)
             for kind in {*kinds.split(",")} & set(_GROUPS):
                 root, *names = _GROUPS[kind]
@@ -34,9 +34,11 @@ def free_memory() -> int:
 def _left(folder, limit, usage):
     """Bytes left to a group; more than any machine has where it has no limit."""
     with contextlib.suppress(OSError, ValueError):  # not there, or "max"
-        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        lines = (folder / "memory.stat").read_text(encoding="utf-8").splitlines()
+        stat = dict(line.split() for line in lines)
         cached = int(stat.get("total_inactive_file") or stat.get("inactive_file") or 0)
-        return int((folder / limit).read_text()) - int((folder / usage).read_text()) + cached
+        most, taken = (int((folder / name).read_text(encoding="utf-8")) for name in (limit, usage))
+        return most - taken + cached
     return 2**63
 
 

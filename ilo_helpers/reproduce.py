@@ -281,7 +281,8 @@ def _results_folder(parameters):
     if parameters:
         name += f"--{settings_digest(parameters, 8)}"
     folder = data_dir("results", name)
-    (folder / "parameters.json").write_text(json.dumps(parameters, indent=1) + "\n")
+    text = json.dumps(parameters, indent=1) + "\n"
+    (folder / "parameters.json").write_text(text, encoding="utf-8")
     return folder / "notebooks"
 
 

@@ -22,6 +22,13 @@ from ilo_helpers.keep.paths import PACKAGE
 CASES: list[Case] = [*bad_corpora.CASES, *bad_models.CASES, *bad_parameters.CASES]
 
 
+def results(folder: Path) -> list[str]:
+    """Names of the files of data and figures that a case left: neither locks nor bare layouts."""
+    there = (path for name in ("data", "figures") for path in (folder / name).rglob("*"))
+    return sorted(path.name for path in there if path.is_file() and path.suffix != ".lock"
+                  and "array.zarr" not in path.parts)  # fmt: skip
+
+
 def try_case(case: Case, folder: Path) -> tuple[bool, str]:
     """Give one input to the package.
 
@@ -35,8 +42,9 @@ def try_case(case: Case, folder: Path) -> tuple[bool, str]:
     -------
     kept : bool
         Whether what was promised is what happened. An error keeps it if it is a ValueError (on
-        the command line, an end with a message), raised by a line of the package rather than of
-        one it is built on, and holds all words that it should.
+        the command line, an end with a message and an exit status that is not 0), raised by a line
+        of the package rather than of one it is built on, holds all words that it should, and
+        leaves no result but those that were complete.
     happened : str
         The message, or what came out.
     """
@@ -51,12 +59,15 @@ def try_case(case: Case, folder: Path) -> tuple[bool, str]:
         try:
             outcome = case.run(folder)
         except SystemExit as end:
-            message = f"{said.getvalue()}{end.code}"
-            return bool(case.told) and all(word in message for word in case.told), message
+            message = said.getvalue() + (end.code if isinstance(end.code, str) else "")
+            failed = end.code not in (None, 0) and results(folder) == list(case.kept)
+            return failed and bool(case.told) and all(w in message for w in case.told), message
         except Exception as error:
             message = f"{type(error).__name__}: {error}"
             place = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
             ours = isinstance(error, ValueError) and place.is_relative_to(PACKAGE)
+            if results(folder) != list(case.kept):
+                return False, f"left {results(folder)} after {message}"
             return ours and bool(case.told) and all(w in str(error) for w in case.told), message
     if case.told:
         return False, "no error"

@@ -159,7 +159,7 @@ def _same(options):
 
 
 FOLDERS = [
-    model("no configuration", without("config.json"), "config.json"),
+    model("no configuration", without("config.json"), "'broken'", "config.json", "known names"),
     model("a configuration that is no JSON", bytes_of("config.json", b"{"), "config.json", "JSON"),
     model("an architecture that transformers does not know",
           configured(model_type="martian", architectures=["Martian"]), "'broken'", "martian"),
@@ -191,7 +191,8 @@ FOLDERS = [
           "lm_head.weight", "head", use=causal_model),
     model("fewer blocks in the files than in the configuration", configured(num_hidden_layers=5),
           "layers.3", "not in its files"),
-    model("a configuration of another width", configured(hidden_size=64), "shape"),
+    model("a configuration of another width", configured(hidden_size=64), "shape",
+          "not of one model; fetch"),
     model("no tokenizer", without(*TOKENIZER), "'broken'", "tokenizer"),
     model("a tokenizer that is no JSON", bytes_of("tokenizer.json", b"{"), "'broken'", "tokenizer"),
     model("a tokenizer with ids that the model has no rows for", _larger_vocabulary, "'broken'",

@@ -109,7 +109,8 @@ SEARCH = [
               use=lambda part: neighbors_within(lists(), vectors(), 3, sentences=part)),
     parameter("sentences of a part", "none", [], "sentences", "empty",
               use=lambda part: neighbors_within(lists(), vectors(), 3, sentences=part)),
-    parameter("k without translations", "too many", 6, "k=9",
+    parameter("k without translations", "too many", 6, "8 neighbours are stored",
+              "call nearest_neighbors(acts, k=9)",
               use=lambda k: without_translations(lists(), k)),
     parameter("k without translations", "0", 0, "k = 0", "at least 1",
               use=lambda k: without_translations(lists(), k)),
@@ -227,8 +228,9 @@ CORPORA = [
     corpus("None in it", _cell(None), *HERE, "not text"),
     corpus("bytes in it", _cell(b"text"), *HERE, "b'text', not text"),
     corpus("an empty cell", _cell(" "), *HERE, "empty"),
-    corpus("no sentence", lambda table: table.iloc[:0], "no sentence"),
-    corpus("no language", lambda table: table.iloc[:, :0], "no language"),
+    corpus("no sentence", lambda table: table.iloc[:0], "no sentence", "at least one"),
+    corpus("no language", lambda table: table.iloc[:, :0], "no language",
+           "at least one"),
     corpus("a language twice", lambda table: table.set_axis(["eng_Latn"] * 3, axis=1), "eng_Latn",
            "twice"),
     corpus("a sentence twice", lambda table: table.set_axis(["1"] * 3), "'1'", "twice"),
@@ -252,7 +254,8 @@ def acts(what, make, *told, metric="cosine"):
     def run(_):
         return nearest_neighbors(make(), k=3, metric=metric)
 
-    return Case("activations", what, run, told)
+    kept = ("layer-0.json",) if set(THERE) <= set(told) else ()  # the fault is in layer 1
+    return Case("activations", what, run, told, kept)
 
 
 def found(what, make, *told):
@@ -414,7 +417,8 @@ COMMANDS = [
     command("DRAWS=0", "DRAWS=0", "draws = 0", "at least 1"),
     command("PARITY=perhaps", "PARITY=perhaps", "--parity", "'perhaps'", "bool"),
     command("PARITY=3", "PARITY=3", "parity", "3", "True or False"),
-    command("a parameter that there is not", "TEMPERATURE=3", "--temperature=3"),
+    command("a parameter that there is not", "TEMPERATURE=3", "--temperature=3",
+            "unrecognized", "usage: ", "--sentences INT"),
     command("a parameter that the notebook has not", "NOTEBOOKS=01 K=3", "k", "only corpus"),
     command("a notebook that there is not", "NOTEBOOKS=99", "'99'", "01_corpus"),
     command("CLUSTER=many", "CLUSTER=many", "CLUSTER=many", "tcp://host:8786"),

@@ -30,13 +30,18 @@ class Case:
         Called with an empty folder; gives the input to the package. Of an input that is to be
         accepted it returns two things that must be equal: what came out, and what should.
     told : tuple of str
-        Words that the error must hold: thing, place and remedy. Empty: the input is accepted.
+        Words that the error must hold, two at least: thing, place and remedy. Empty: the input is
+        accepted.
+    kept : tuple of str
+        Names of the results that lie in the data folder after the error: what was complete by
+        then. (A store may be laid out, without a part.)
     """
 
     where: str
     what: str
     run: Callable[[Path], object]
     told: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     @property
     def promised(self) -> str:

@@ -25,6 +25,7 @@ def test_the_table_is_large_and_has_no_input_twice():
     places = collections.Counter(case.where for case in CASES if case.told)
     assert sum(places.values()) >= 300 and min(places.values()) >= 25, places
     assert sum(not case.told for case in CASES) >= 35
+    assert not [case.what for case in CASES if len(case.told) == 1]
     assert {"corpus", "task", "model", "parameter", "activations", "command line"} == set(places)
 
 
@@ -34,6 +35,17 @@ def boom(_):
 
 def says_k(_):
     arguments.whole("k", "3")
+
+
+def says_k_and_ends_well(_):
+    sys.stderr.write("k = 3: no")
+    sys.exit(0)
+
+
+def leaves_half(at):
+    (at / "data" / "answers").mkdir(parents=True)
+    (at / "data" / "answers" / "x.parquet").write_text("half")
+    says_k(at)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +61,8 @@ def says_k(_):
         (lambda _: (1, 2), (), False),
         (lambda _: sys.exit("k = 3: no"), ("k = 3",), True),
         (lambda _: sys.exit(0), ("k = 3",), False),
+        (says_k_and_ends_well, ("k = 3",), False),
+        (leaves_half, ("k = '3'", "whole number"), False),
     ],
 )
 def test_a_promise_can_be_broken(run, told, kept, tmp_path):

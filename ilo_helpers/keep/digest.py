@@ -11,6 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
+
+from .messages import say
+from .paths import on_disk
 
 
 def digest(*texts: str, length: int = 16) -> str:
@@ -67,9 +71,12 @@ def write_sums(folder: Path) -> None:
 
 
 def check_sums(folder: Path) -> dict[Path, str]:
-    """The hashes of a folder's files that were written down, if any; ValueError for others."""
+    """The hashes of a folder's files that were written down, if any; ValueError for others.
+
+    A folder without ``SHA256SUMS`` (of older code, of the user, of the hub) is taken as it is.
+    """
     sums = folder / SUMS
-    lines = sums.read_text("utf-8", "replace").splitlines() if sums.exists() else []
+    lines = (sums.read_text("utf-8", "replace").splitlines() or [""]) if sums.exists() else []
     found = {}
     for line in lines:
         expected, _, name = line.partition("  ")
@@ -134,17 +141,18 @@ def written_whole(path: Path) -> Iterator[Path]:
         power fails.
     """
     path = Path(path)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    os.close(handle)
-    try:
-        yield Path(part)
-        os.chmod(part, 0o644)  # mkstemp's is for its owner alone
-        sync(Path(part))
-        os.replace(part, path)
-        sync(path.parent)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
+    with on_disk(path.parent):
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        os.close(handle)
+        try:
+            yield Path(part)
+            os.chmod(part, 0o644)  # mkstemp's is for its owner alone
+            sync(Path(part))
+            os.replace(part, path)
+            sync(path.parent)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part)
 
 
 @contextlib.contextmanager
@@ -156,14 +164,40 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
     path : pathlib.Path
         Left as it is if another process was first.
     """
-    work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
-    try:
-        (work / path.name).mkdir()
-        yield work / path.name
+    with on_disk(path.parent):
+        work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
         try:
-            rename_whole(work / path.name, path)
-        except OSError:
-            if not path.exists():
-                raise
+            (work / path.name).mkdir()
+            yield work / path.name
+            try:
+                rename_whole(work / path.name, path)
+            except OSError:
+                if not path.exists():
+                    raise
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def alone(file: Path, what: str) -> Iterator[None]:
+    """Context that one process at a time can be in, whoever else waits.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        Locked; the operating system drops the lock of a process that is killed.
+    what : str
+        What is being written, for the line that says so to who waits.
+    """
+    lock = FileLock(file, mode=0o666)  # others may write here if the folder lets them
+    with on_disk(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say(f"another process is writing {what}; waiting for it")
+            lock.acquire()
+    try:
+        yield
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        lock.release()

@@ -108,12 +108,13 @@ def _save(path, table, caption, details, drawing=None, draw=lambda: None):
     with contextlib.suppress(FileNotFoundError, ValueError):  # one is missing, or damaged
         kept, old = json.loads(file.read_text(encoding="utf-8")), numbers.read_text("utf-8")
         same = all(kept.get(key) == value for key, value in decides.items())
-        if same and _same_table(old, text, decides["tolerance"], kept.get("table")):
+        noted = kept.get("table") == _hash_of(old)  # otherwise load_table would refuse it
+        if same and noted and _same_table(old, text, decides["tolerance"]):
             return False
     versions = {"python": platform.python_version()}
     versions |= {p: _version(p) for p in ("ilo-helpers", "torch", "transformers", "matplotlib")}
     note = {
-        "figure": path.stem, "table": f"sha256:{digest(text, length=64)}", **decides,
+        "figure": path.stem, "table": _hash_of(text), **decides,
         "provenance": caption.provenance, "commit": _commit(), "versions": versions,
     }  # fmt: skip
     draw()
@@ -124,12 +125,14 @@ def _save(path, table, caption, details, drawing=None, draw=lambda: None):
     return True
 
 
-def _same_table(kept, made, tolerance, noted):
+def _hash_of(text):
+    return f"sha256:{digest(text, length=64)}"
+
+
+def _same_table(kept, made, tolerance):
     """Letter for letter; of numbers that repeat on one machine only, in all but the numbers."""
     if tolerance is not None:
         return kept == made
-    if noted != f"sha256:{digest(kept, length=64)}":
-        return False
     old, new = (pd.read_csv(io.StringIO(text)) for text in (kept, made))
     return compare_tables(old, new, "", None).empty
 
@@ -187,7 +190,8 @@ def _commit():
 
 def _git(*arguments):
     command = ["git", "-C", str(PACKAGE), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    return done.stdout.strip()
 
 
 def load_table(name: str, folder: Path) -> pd.DataFrame:
@@ -209,6 +213,8 @@ def load_table(name: str, folder: Path) -> pd.DataFrame:
     ------
     FileNotFoundError
         If it is not there.
+    ValueError
+        If it, or the note beside it, is not what was written.
     """
     path = folder / f"{name}.csv"
     if not path.exists():
@@ -216,7 +222,15 @@ def load_table(name: str, folder: Path) -> pd.DataFrame:
             f"{folder.name} has no table {name}; the notebook whose number it begins with writes "
             f"it: make reproduce NOTEBOOKS={name[:2]}, with the same model and corpus"
         )
-    table = pd.read_csv(path)
-    note = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    text, note = path.read_text(encoding="utf-8", errors="replace"), {}
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        note = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    if note.get("table") != _hash_of(text):
+        raise ValueError(
+            f"{path} is not the table that {name}.json beside it was written with: one of them was "
+            "changed or cut short; the notebook whose number it begins with writes both anew: "
+            f"make reproduce NOTEBOOKS={name[:2]}, with the same model and corpus"
+        )
+    table = pd.read_csv(io.StringIO(text))
     table.attrs = {"caption": Caption(**note["caption"]), "details": note["details"]}
     return table

@@ -1,13 +1,23 @@
 """The one place that knows which folder a thing lies in."""
 
+import contextlib
+import errno
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 #: The repository; of a package installed without one, the folder one works in.
 ROOT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
+#: What is said of a disk, by the number of the error that it gives.
+_REFUSALS = {
+    errno.ENOSPC: "is on a disk that is full",
+    errno.EDQUOT: "is on a disk of which this user's share is full",
+    errno.EFBIG: "is on a disk, or in a shell, that limits how large a file may be",
+    errno.EROFS: "is on a disk that cannot be written",
+}
 
 
 def data_dir(*parts: str) -> Path:
@@ -33,8 +43,50 @@ def figures_dir(*parts: str) -> Path:
 
 def _made(variable, default, parts):
     folder = Path(os.environ.get(variable) or ROOT / default).joinpath(*parts)
-    folder.mkdir(parents=True, exist_ok=True)
+    with on_disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+class DiskError(OSError):
+    """A disk takes no more, or nothing at all; the message says which, and what to do."""
+
+
+@contextlib.contextmanager
+def on_disk(folder: Path) -> Iterator[None]:
+    """Context that writes below a folder; what a disk refuses is an error that says what to do.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Named in the message.
+
+    Raises
+    ------
+    DiskError
+        With the ``errno`` of the system, in place of what Python, PyTorch, safetensors or
+        pyarrow raise where the disk is full, cannot be written, or takes no file so large.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = None if isinstance(error, DiskError) else _errno(error)
+        if number not in _REFUSALS:
+            raise
+        raise DiskError(
+            number,
+            f"{folder} {_REFUSALS[number]}: make room there, or set ILO_DATA (of figures: "
+            "ILO_FIGURES) to a folder elsewhere; what was complete is kept, and the same call "
+            "goes on from it",
+        ) from error
+
+
+def _errno(error):
+    """Number of a system's error; of those that keep it in their words (safetensors) as well."""
+    if "inline_container" in str(error):  # where torch writes a checkpoint: it does not say why
+        return errno.ENOSPC
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    return int(told[1]) if told else getattr(error, "errno", None)
 
 
 def slug(name: object) -> str:

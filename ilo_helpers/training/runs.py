@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..keep.digest import written_whole
-from ..keep.stores import alone
+from ..keep.digest import alone, written_whole
 
 TABLES = ("runs", "layers", "languages")
 

@@ -1,6 +1,7 @@
 """Break it: faults made on purpose, and a table of what survived."""
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -28,22 +29,44 @@ def main() -> int:
         help="what was done: no try that stands here is repeated; delete it to begin anew",
     )
     parser.add_argument("--table", type=Path, default=ROOT / "benchmarks/campaign.md")
-    parser.add_argument("--again", action="store_true", help="repeat what did not survive")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="repeat what did not survive; what it was at first stays in the table",
+    )
     options = parser.parse_args()
     options.results.parent.mkdir(exist_ok=True)
     from . import report
 
-    kept = [each for each in _results(options.results)
-            if not (options.again and each["survived"] is False)]  # fmt: skip
-    options.results.write_text("".join(json.dumps(each) + "\n" for each in kept))
+    lines = _results(options.results)
+    for each in lines if options.again else ():
+        each["repeated"] = each.get("repeated", False) or each["survived"] is False
+    options.results.write_text("".join(json.dumps(each) + "\n" for each in lines))
     with tempfile.TemporaryDirectory(prefix="campaign-") as folder:
         faults = _faults(Path(folder), options.seed)
         _run(faults, options)
-    results = _results(options.results)
-    report.write(options.table, faults, results)
+    results = _of_this_code(_results(options.results), options)
+    report.write(options.table, faults, results, options.seed)
     broken = [each for each in results if each["survived"] is False]
     print(f"{len(results)} tries, {len(broken)} broke a promise; {options.table.name} is written")
-    return int(bool(broken))
+    return int(any(not each.get("repeated") for each in broken))
+
+
+def _of_this_code(results, options):
+    """Lines of this seed, and of the code as it lies here."""
+    return [each for each in results
+            if (each["seed"], each.get("code")) == (options.seed, code())]  # fmt: skip
+
+
+@functools.cache
+def code() -> str:
+    """Hash of the package, of the campaign and of the table of bad input."""
+    from ilo_helpers.keep.digest import files_digest
+    from ilo_helpers.keep.paths import PACKAGE
+
+    tests = Path(__file__).parents[1]
+    files = [*PACKAGE.rglob("*.py"), *tests.glob("campaign/*.py"), *tests.glob("bad_*.py")]
+    return files_digest(sorted(files))
 
 
 def _faults(folder, seed):
@@ -59,7 +82,10 @@ def _faults(folder, seed):
     _import_all()
     from ilo_helpers.keep.paths import data_dir
 
-    os.environ["CAMPAIGN_DATA"] = str(data_dir())
+    os.environ["CAMPAIGN_DATA"], os.environ["CAMPAIGN_PLACE"] = (
+        str(data_dir()),
+        str(folder / "place"),
+    )
     (folder / "inputs").mkdir()
     (folder / "place").mkdir()
     run_whole(lambda: make_inputs(folder / "inputs"), folder / "log")
@@ -89,8 +115,9 @@ def _import_all():
 def _run(faults, options):
     from .trial import NotTried
 
-    there = {(e["kind"], e["what"], e["try"]) for e in _results(options.results)
-             if e["seed"] == options.seed}  # fmt: skip
+    there = {(each["kind"], each["what"], each["try"])
+             for each in _of_this_code(_results(options.results), options)
+             if not each.get("repeated")}  # fmt: skip
     end = time.monotonic() + 60 * options.minutes
     for fault in faults:
         for number in range(fault.tries):
@@ -98,16 +125,17 @@ def _run(faults, options):
                 continue
             if time.monotonic() > end:
                 return
-            start = time.monotonic()
+            start, details = time.monotonic(), None
             try:
                 survived, happened = True, fault.run(number)
+                happened, details = happened if isinstance(happened, tuple) else (happened, None)
             except NotTried as reason:
                 survived, happened = None, str(reason)
             except AssertionError as failure:
                 survived, happened = False, str(failure)
             line = {"kind": fault.kind, "what": fault.what, "try": number, "seed": options.seed,
-                    "survived": survived, "happened": happened,
-                    "number": fault.inputs,
+                    "code": code(), "survived": survived, "happened": happened,
+                    "number": fault.inputs, "details": details,
                     "seconds": round(time.monotonic() - start, 2)}  # fmt: skip
             with options.results.open("a") as file:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")

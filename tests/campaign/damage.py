@@ -4,16 +4,18 @@ import functools
 import json
 import random
 import shutil
+import warnings
 from pathlib import Path
 
 import xarray as xr
 
-from .disk import goes_on
+from .disk import goes_on, half_done
 from .kills import Undisturbed, undisturbed_files
-from .scenes import SCENES, in_folder
-from .trial import Fault, difference, error_of, files, fresh, run_whole
+from .scenes import SCENES, forget, in_folder, made
+from .trial import Fault, difference, drawn, error_of, files, fresh, run_whole
 
-REPAIRED = "noticed; that part alone is made again, byte for byte"
+AGAIN = "that part alone is made again, byte for byte"
+REPAIRED = f"a warning or a message; {AGAIN}"
 SPOKEN = "an error that names the file, or it is made again, byte for byte; never another result"
 
 
@@ -49,15 +51,21 @@ def empty(path: Path, rng: random.Random, others: list[Path]) -> None:
 
 HOW = {"one bit flipped in": flip, "cut short:": truncate, "deleted:": delete,
        "swapped with another:": swap, "emptied:": empty}  # fmt: skip
-#: What is damaged: step, its files, how many tries each way.
+#: What is damaged: step, its files, what is said then, and how many parts at most and at least are
+#: made again (None: a table is made of blocks, a figure has none).
 STORES = {
-    "a chunk of the vectors": ("extraction", "data/activations/*/array.zarr/activations/[0-9]*"),
-    "a chunk of the neighbours": ("neighbours", "data/neighbors/*/array.zarr/*/[0-9].*"),
-    "a part's checksums": ("extraction", "data/activations/*/language-*.json"),
-    "a store's labels": ("neighbours", "data/neighbors/*/array.zarr/l*/0"),
-    "a kept table": ("scoring", "data/*/*.parquet"),
-    "numbers of a figure": ("saving figures", "fig/*/*.csv"),
-}
+    "a chunk of the vectors": ("extraction", "data/activations/*/array.zarr/activations/[0-9]*",
+                               "it will be done again", (1, 1)),
+    "a chunk of the neighbours": ("neighbours", "data/neighbors/*/array.zarr/*/[0-9].*",
+                                  "it will be done again", (1, 1)),
+    "a part's checksums": ("extraction", "data/activations/*/language-*.json",
+                           "it will be done again", (1, 1)),
+    "a store's labels": ("neighbours", "data/neighbors/*/array.zarr/l*/0", "laid out anew", (0, 0)),
+    "a kept table": ("scoring", "data/*/*.parquet", "it will be made again", None),
+    "numbers of a figure": ("saving figures", "fig/*/*.csv", "", None),
+}  # fmt: skip
+#: Of what is not there nothing is said.
+MISSED = ("a part's checksums", "a kept table")
 #: Files that say something of a result, of which not every letter decides: what is promised, and
 #: what of them is compared.
 NOTES = {
@@ -69,8 +77,10 @@ NOTES = {
                              "read, or say something else of what decides the figure"),
 }  # fmt: skip
 MODELS = {
-    "a file of a trained model": ("fine-tuning", "data/finetuned/*/*"),
-    "a file of an unpacked model": ("unpacking a model", "data/models/*/*"),
+    "a file of a trained model": ("fine-tuning", "data/finetuned/*/[!S]*"),
+    "a file of an unpacked model": ("unpacking a model", "data/models/*/[!S]*"),
+    "a trained model's hashes": ("fine-tuning", "data/finetuned/*/SHA256SUMS"),
+    "an unpacked model's hashes": ("unpacking a model", "data/models/*/SHA256SUMS"),
     "the package with the Declaration": ("loading a corpus", "data/corpora/*.tgz"),
 }
 
@@ -78,14 +88,27 @@ MODELS = {
 def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
     """Every file, damaged in every way."""
     found = []
-    for table, promise, do in ((STORES, REPAIRED, repaired), (MODELS, SPOKEN, spoken)):
-        for what, (step, pattern) in table.items():
-            for how, change in HOW.items():
-                if change is swap and "package" in what:
-                    continue
-                run = functools.partial(do, place, inputs, f"{seed} {what} {how}", SCENES[step],
-                                        pattern, change)  # fmt: skip
-                found.append(Fault("damage", f"{how} {what}", promise, 3, run))
+
+    def add(what, how, promise, tries, do, step, *given):
+        run = functools.partial(do, place, inputs, f"{seed} {what} {how}", SCENES[step], *given)
+        found.append(Fault("damage", f"{how} {what}", promise, tries, run))
+
+    for what, (step, pattern, said, parts) in STORES.items():
+        for how, change in HOW.items():
+            told = "" if change is delete and what in MISSED else said
+            promise = REPAIRED if told else AGAIN
+            add(what, how, promise, 3, repaired, step, pattern, change, told, parts)
+    for what, (step, pattern) in MODELS.items():
+        for how, change in HOW.items():
+            alone = not what.startswith("a file")  # nothing to swap it with
+            if change is delete and "hashes" in what:
+                promise = "read as it is, like a model of older code, which has none"
+                add(what, how, promise, 1, taken_as_it_is, step, pattern, change)
+            elif not (alone and change is swap):
+                add(what, how, SPOKEN, 3, spoken, step, pattern, change)
+    for how, change in HOW.items():
+        add("a file of a checkpoint", how, "a warning; training begins anew, byte for byte", 2,
+            checkpoint, "fine-tuning", change)  # fmt: skip
     for what, (step, pattern, promise) in NOTES.items():
         for how, change in HOW.items():
             run = functools.partial(noted, place, inputs, f"{seed} {what} {how}", SCENES[step],
@@ -106,21 +129,50 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
     return found
 
 
-def repaired(place, inputs, seed, scene, pattern, change, number) -> str:
-    """Damage one file: the next run leaves what was there before, and touches no other part."""
-    rng = random.Random(f"{seed} {number}")
+def repaired(place, inputs, seed, scene, pattern, change, said, parts, number) -> str:
+    """Damage one file: the next run says so, leaves what was there, and touches no other part."""
     right, _, _ = Undisturbed.of(scene, place, inputs)
-    folder = fresh(place / "damaged", undisturbed_files(place, scene))
-    there = sorted(folder.glob(pattern))
-    change(rng.choice(there), rng, there)
-    work = place / "damaged.work"
-    work.unlink(missing_ok=True)
-    goes_on(scene, inputs, folder, place, right)
-    made = len(set(work.read_text().splitlines())) if work.exists() else 0
-    parts = 2 if change is swap else 1
-    if scene.name != "scoring":  # a table is made of blocks
-        assert made <= parts, f"{made} parts were made again"
-    return "repaired"
+
+    def once(rng):
+        folder = fresh(place / "damaged", undisturbed_files(place, scene))
+        there = sorted(folder.glob(pattern))
+        path = rng.choice(there)
+        before = path.read_bytes()
+        change(path, rng, there)
+        if path.suffix == ".json" and path.exists() and _but_threads(path.read_bytes(), before):
+            return None  # the number of threads decides nothing, and is not checked
+        forget(folder)
+        run_whole(lambda: in_folder(_warned(scene.run), inputs, folder), place / "log")
+        log = (place / "log").read_text(errors="replace")
+        told = difference(files(folder), right)
+        assert not told, f"after the next run the folder {told}"
+        assert said in log, "nothing was said of it"
+        if parts is not None:
+            least, most = parts[0], 2 * parts[1] if change is swap else parts[1]
+            count = len(set(made(folder)))
+            assert least <= count <= most, f"{count} parts were made again"
+        return "repaired"
+
+    return drawn(once, f"{seed} {number}")
+
+
+def _but_threads(found, right):
+    """Whether two files of checksums differ in the number of threads alone."""
+    try:
+        found, right = ({**json.loads(each), "threads": 0} for each in (found, right))
+    except (ValueError, TypeError):
+        return False
+    return found == right
+
+
+def _warned(run):
+    """A step whose warnings are printed: those of the campaign's own process are not."""
+
+    def with_warnings(given):
+        warnings.simplefilter("always")  # in a child that ends
+        run(given)
+
+    return with_warnings
 
 
 def noted(place, inputs, seed, scene, pattern, change, number) -> str:
@@ -131,9 +183,11 @@ def noted(place, inputs, seed, scene, pattern, change, number) -> str:
     there = sorted(folder.glob(pattern))
     right = _deciding(folder, place)
     change(rng.choice(there), rng, there)
+    forget(folder)
     run_whole(lambda: in_folder(scene.run, inputs, folder), place / "log")
     told = difference(_deciding(folder, place), right)
     assert not told, f"after the next run the folder {told}"
+    assert scene.name == "scoring" or not made(folder), f"made again: {made(folder)[0]}"
     return "the same results"
 
 
@@ -161,14 +215,64 @@ def _write_values(folder, file):
 
 def spoken(place, inputs, seed, scene, pattern, change, number) -> str:
     """Damage one file of a model: it is refused, or all is as it was."""
-    from ilo_helpers import load_model
+    right, _, _ = Undisturbed.of(scene, place, inputs)
 
+    def once(rng):
+        folder = fresh(place / "damaged", undisturbed_files(place, scene))
+        there = sorted(folder.glob(pattern))
+        path = rng.choice(there)
+        change(path, rng, there)
+        if path.name == "SHA256SUMS" and path.read_bytes()[-1:] == b"\n" and change is truncate:
+            return None  # hashes of fewer files: as of a model that came with no more
+        use = _used(scene, folder)
+        told = "made again"
+        if not _completes(use, inputs, folder, place):
+            said = error_of(lambda: in_folder(use, inputs, folder), place / "log")
+            assert path.name in said or path.parent.name in said, said
+            assert "delete" in said or "try again" in said, f"no remedy: {said}"
+            told = "error"
+            shutil.rmtree(folder / "data")
+        goes_on(scene, inputs, folder, place, right)
+        return told
+
+    return drawn(once, f"{seed} {number}")
+
+
+def checkpoint(place, inputs, seed, scene, change, number) -> str:
+    """Damage one file of the checkpoint that a training goes on from."""
     rng = random.Random(f"{seed} {number}")
+    right, _, before = Undisturbed.of(scene, place, inputs)
+    folder = place / "damaged"
+    shutil.rmtree(folder, ignore_errors=True)
+    forget(folder)
+    half_done(scene, inputs, folder, place, before)
+    there = sorted(folder.glob("data/finetuned/*.part/whole-*/*"))
+    change(rng.choice([path for path in there if path.stat().st_size]), rng, there)
+    forget(folder)
+    run_whole(lambda: in_folder(_warned(scene.run), inputs, folder), place / "log")
+    told = difference(files(folder), right)
+    assert not told, f"after the next run the folder {told}"
+    said = (place / "log").read_text(errors="replace")
+    assert "was changed or cut short; training begins anew" in said, "nothing was said of it"
+    return "trained anew"
+
+
+def taken_as_it_is(place, inputs, seed, scene, pattern, change, number) -> str:
+    """The hashes of a model are gone: nothing tells it from one of older code, or the user's."""
     right, _, _ = Undisturbed.of(scene, place, inputs)
     folder = fresh(place / "damaged", undisturbed_files(place, scene))
-    there = sorted(folder.glob(pattern))
-    path = rng.choice(there)
-    change(path, rng, there)
+    (path,) = folder.glob(pattern)
+    path.unlink()
+    run_whole(lambda: in_folder(_used(scene, folder), inputs, folder), place / "log")
+    right = {name: each for name, each in right.items() if not name.endswith(path.name)}
+    told = difference(files(folder), right)
+    assert not told, f"after the next run the folder {told}"
+    return "read"
+
+
+def _used(scene, folder):
+    """The step, and its model read where it trains one."""
+    from ilo_helpers import load_model
 
     def use(given):
         scene.run(given)
@@ -177,22 +281,7 @@ def spoken(place, inputs, seed, scene, pattern, change, number) -> str:
                 if each.is_dir():
                     assert load_model(each).model
 
-    sums = "SHA256SUMS"  # a model of older code has none, and is taken as it is
-    if path.name == sums and _completes(use, inputs, folder, place):
-        found, right = ({name: each for name, each in all_.items() if sums not in name}
-                        for all_ in (files(folder), right))  # fmt: skip
-        told = difference(found, right)
-        assert not told, f"after the next run the folder {told}"
-        return "its hashes are not there: taken as it is"
-    if not _completes(use, inputs, folder, place):
-        said = error_of(lambda: in_folder(use, inputs, folder), place / "log")
-        assert path.name in said or path.parent.name in said or sums in said, said
-        told = "error"
-        shutil.rmtree(folder / "data")
-    else:
-        told = "made again"
-    goes_on(scene, inputs, folder, place, right)
-    return told
+    return use
 
 
 def _completes(use, inputs, folder, place):

@@ -1,22 +1,43 @@
 """Disks that are full, read-only, moved, shared, or named as nobody expects."""
 
+import contextlib
 import functools
+import json
 import os
-import random
 import resource
 import shutil
 from pathlib import Path
+from unittest import mock
 
 from .kills import Undisturbed, undisturbed_files
 from .mounts import disk, remount, root, size_of
-from .scenes import SCENES, in_folder
-from .trial import Fault, difference, error_of, files, fork, fresh, run_whole
+from .scenes import SCENES, forget, in_folder, made
+from .trial import (
+    Fault,
+    difference,
+    drawn,
+    error_of,
+    files,
+    fork,
+    fresh,
+    run_whole,
+    stamps,
+    unchanged,
+)
 
-AGAIN = "an error that says so; with room, the next run completes, byte for byte"
+AGAIN = (
+    "an error that says which folder, why, and what to do; with room, the next run completes, byte "
+    "for byte"
+)
 SAME = "all runs, byte for byte, and a second run makes nothing again"
-#: What errors say of a disk that takes no more.
-FULL = ("No space left", "File too large", "make room", "Disk quota", "os error 28", "os error 27",
-        "could not be fetched")  # fmt: skip
+Usage = type(shutil.disk_usage("/"))
+#: What an error says besides the folder and why: the remedy, and what is kept.
+REMEDY = (
+    "make room there, or set ILO_DATA (of figures: ILO_FIGURES) to a folder elsewhere; what was "
+    "complete is kept, and the same call goes on from it"
+)
+#: Steps that may do their work more than once where several processes want it.
+NOT_COUNTED = ("loading a corpus", "saving figures")
 PLACES = {
     "a path with spaces": "my data folder",
     "quotes in the path": 'it\'s "data"',
@@ -42,8 +63,10 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
     for name in ("extraction", "neighbours", "scoring", "fine-tuning", "unpacking a model"):
         scene = SCENES[name]
         add(f"{name}: finished, then the disk read-only", "results are read", 1, read_only, scene)
-        add(f"{name}: half done, then the disk read-only", "an error that names the folder; then "
-            "it goes on", 1, half_read_only, scene)  # fmt: skip
+        how = {"fine-tuning": "two checkpoints there", "unpacking a model": "nothing there"}.get(
+            name, "half of the parts there")  # fmt: skip
+        add(f"{name}: {how}, then the disk read-only", "an error that says which folder, why, and "
+            "what to do; then it goes on from what is there", 1, half_read_only, scene)  # fmt: skip
         add(f"{name}: folder moved", "nothing is made again", 1, moved, scene)
         add(f"{name}: times of all files in 2100 and in 1980", "nothing is made again", 2,
             clock, scene)  # fmt: skip
@@ -51,8 +74,9 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
         add(what, SAME, 3, odd_place, name)
     add("a symlinked data folder", SAME, 3, symlinked)
     for name, scene in SCENES.items():
-        add(f"three processes at once: {name}", "all complete, byte for byte; each part is made "
-            "once", 2, together, scene)  # fmt: skip
+        once = "" if name in NOT_COUNTED else "; each part is made once"
+        add(f"three processes at once: {name}", f"all complete, byte for byte{once}", 2,
+            together, scene)  # fmt: skip
     add("a text and a model with names of 250 characters", SAME, 1, long_names, "m" * 250)
     add("a text and a model with Telugu names of 250 bytes", SAME, 1, long_names, "అ" * 83)
     add("another user, who may not write", "an error that names the folder", 1, other_user, False)
@@ -60,10 +84,10 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
     return found
 
 
-def tells(child) -> bool:
-    """Whether the error, its last lines, says that the disk takes no more."""
-    lines = child.log.read_text(errors="replace").strip().splitlines()[-4:]
-    return any(each in line for each in FULL for line in lines)
+def tells(said: str, folder: Path, *why: str) -> None:
+    """Refuse an error that does not say which folder, why, and what to do."""
+    assert REMEDY in said and str(folder) in said, f"the error does not say what to do: {said}"
+    assert any(each in said for each in why), f"the error does not say why: {said}"
 
 
 def goes_on(scene, inputs, folder, place, right) -> None:
@@ -75,29 +99,39 @@ def goes_on(scene, inputs, folder, place, right) -> None:
 
 def makes_nothing(scene, inputs, folder, place, right) -> None:
     """A run on finished results changes no file."""
-    before = {name: os.stat(folder / name).st_ino for name in files(folder)}
+    before = stamps(folder)
     goes_on(scene, inputs, folder, place, right)
-    after = {name: os.stat(folder / name).st_ino for name in files(folder)}
-    changed = [name for name in before if after[name] != before[name]]
-    assert not changed, f"made again: {changed[0]} ({len(changed)})"
+    unchanged(folder, before)
 
 
 def full(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
-    """A disk with room for some of it."""
+    """A disk with room for some of it; every other time another takes the room meanwhile."""
     right, _, before = Undisturbed.of(scene, place, inputs)
     whole = size_of(undisturbed_files(place, scene)) - size_of(before)
-    room = int(whole * random.Random(f"{seed} {number}").uniform(0.1, 1.3))
-    with disk(place / "disk", 2**28) as folder:
-        shutil.copytree(before, folder / "x")
-        remount(folder, f"size={shutil.disk_usage(folder).used + room + 2**13}")
-        child = fork(lambda: in_folder(scene.run, inputs, folder / "x"), place / "log")
-        status, said = child.wait(), child.said()
-        assert status in (0, 1), f"ended by signal {-status}"
-        if status:
-            assert tells(child), f"the error does not say why: {said}"
-        remount(folder, f"size={2**28}")
-        goes_on(scene, inputs, folder / "x", place, right)
-    return f"error, then went on ~ {said}" if status else "there was room enough"
+
+    def once(rng):
+        with disk(place / "disk", 2**28) as folder:
+            shutil.copytree(before, folder / "x")
+            room = int(whole * rng.uniform(0.05, 0.9))
+            remount(folder, f"size={shutil.disk_usage(folder).used + room}")
+            asked = mock.patch("shutil.disk_usage", lambda _: Usage(2**40, 0, 2**40))
+
+            def do():
+                with asked if number % 2 else contextlib.nullcontext():
+                    in_folder(scene.run, inputs, folder / "x")
+
+            child = fork(do, place / "log")
+            status, said = child.wait(), child.said()
+            assert status in (0, 1), f"ended by signal {-status}"
+            if status == 0:
+                return None  # pages are counted, not bytes: there was room enough
+            if number % 2 or " GB free: make room, take fewer languages" not in said:
+                tells(said, folder / "x", "is on a disk that is full")
+            remount(folder, f"size={2**28}")
+            goes_on(scene, inputs, folder / "x", place, right)
+        return f"error, then went on ~ {said}"
+
+    return drawn(once, f"{seed} {number}")
 
 
 def quota(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
@@ -105,23 +139,28 @@ def quota(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
     right, _, before = Undisturbed.of(scene, place, inputs)
     sizes = [path.stat().st_size for path in undisturbed_files(place, scene).rglob("*")
              if path.is_file()]  # fmt: skip
-    limit = int(max(sizes) * random.Random(f"{seed} {number}").uniform(0.2, 0.95))
-    folder = fresh(place / "quota", before)
 
-    def do():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-        try:
-            in_folder(scene.run, inputs, folder)
-        finally:  # what is printed goes to a file, too
-            resource.setrlimit(resource.RLIMIT_FSIZE, 2 * (resource.RLIM_INFINITY,))
+    def once(rng):
+        limit, folder = int(max(sizes) * rng.uniform(0.2, 0.95)), fresh(place / "quota", before)
 
-    child = fork(do, place / "log")
-    status, said = child.wait(), child.said()
-    assert status in (0, 1), f"ended by signal {-status}"
-    if status:
-        assert tells(child), f"the error does not say why: {said}"
-    goes_on(scene, inputs, folder, place, right)
-    return f"error, then went on ~ {said}" if status else "no file was too large"
+        def do():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            try:
+                in_folder(scene.run, inputs, folder)
+            finally:  # what is printed goes to a file, too
+                resource.setrlimit(resource.RLIMIT_FSIZE, 2 * (resource.RLIM_INFINITY,))
+
+        child = fork(do, place / "log")
+        status, said = child.wait(), child.said()
+        assert status in (0, 1), f"ended by signal {-status}"
+        if status == 0:
+            return None
+        # torch does not say why a checkpoint could not be written
+        tells(said, folder, "limits how large a file may be", "part is on a disk that is full")
+        goes_on(scene, inputs, folder, place, right)
+        return f"error, then went on ~ {said}"
+
+    return drawn(once, f"{seed} {number}")
 
 
 def read_only(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
@@ -137,15 +176,63 @@ def read_only(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
 def half_read_only(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
     """Some is missing, and nothing can be written."""
     right, _, before = Undisturbed.of(scene, place, inputs)
-    with disk(place / "disk", 2**28) as folder:
-        shutil.copytree(before, folder / "x")
-        (folder / "x" / "data").mkdir(exist_ok=True)
-        remount(folder, "ro")
-        said = error_of(lambda: in_folder(scene.run, inputs, folder / "x"), place / "log")
-        assert "Read-only file system" in said and str(folder) in said, said
-        remount(folder, "rw")
-        goes_on(scene, inputs, folder / "x", place, right)
-    return "error, then went on"
+    with disk(place / "disk", 2**28) as mounted:
+        folder = mounted / "x"
+        forget(folder)
+        kept = half_done(scene, inputs, folder, place, before)
+        remount(mounted, "ro")
+        said = error_of(lambda: in_folder(scene.run, inputs, folder), place / "log")
+        tells(said, folder, "is on a disk that cannot be written")
+        unchanged(folder, kept)
+        remount(mounted, "rw")
+        done = set(made(folder))
+        forget(folder)
+        goes_on(scene, inputs, folder, place, right)
+        twice = done & set(made(folder))
+        assert not twice, f"made again: {sorted(twice)[0]}"
+        if scene.name != "fine-tuning":  # its checkpoints go when it is done
+            unchanged(folder, kept)
+    return f"error, then went on ~ {len(kept)} files were there"
+
+
+def half_done(scene, inputs, folder, place, before) -> dict:
+    """A folder in which half of a step is done; stamps of the files that are complete."""
+    if not scene.name.startswith(("fine-tuning", "unpacking")):
+        shutil.copytree(undisturbed_files(place, scene), folder)
+        there = (path for pattern in scene.finished for path in folder.glob(pattern))
+        for path in sorted(there)[::2]:
+            path.unlink()
+        return stamps(folder, list(_complete(scene, folder)))
+    shutil.copytree(before, folder)
+    (folder / "data").mkdir(exist_ok=True)
+    if scene.name == "fine-tuning":
+        from ilo_helpers.training import finetuning
+
+        def until_the_second(given):
+            keep, steps = finetuning._keep_checkpoint, []
+
+            def kept(work, step):
+                keep(work, step)
+                steps.append(step)
+                if len(steps) == 2:
+                    raise KeyboardInterrupt
+
+            finetuning._keep_checkpoint = kept  # in a child that ends
+            scene.run(given)
+
+        error_of(lambda: in_folder(until_the_second, inputs, folder), place / "log")
+        assert len(made(folder)) == 2, made(folder)
+    return stamps(folder)
+
+
+def _complete(scene, folder):
+    """Names of the files that say that a part is complete, and of those that they list."""
+    for pattern in scene.finished:
+        for path in folder.glob(pattern):
+            yield str(path.relative_to(folder))
+            sums = json.loads(path.read_text()) if path.suffix == ".json" else {}
+            chunks = (path.parent / "array.zarr" / name for name in sums if "/" in name)
+            yield from (str(each.relative_to(folder)) for each in chunks)
 
 
 def moved(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
@@ -188,6 +275,10 @@ def symlinked(place: Path, inputs: Path, seed: str, number: int) -> str:
     found = {f"data/{name}": each for name, each in files(other).items()}
     told = difference(found, right)
     assert not told, f"the folder {told}"
+    before = stamps(other)
+    run_whole(lambda: in_folder(scene.run, inputs, folder), place / "log")
+    assert files(other).keys() == before.keys(), "the second run made other files"
+    unchanged(other, before)
     return "ran"
 
 
@@ -195,8 +286,7 @@ def together(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
     """Three processes want the same."""
     right, _, before = Undisturbed.of(scene, place, inputs)
     folder = fresh(place / "shared", before)
-    work = place / "shared.work"
-    work.unlink(missing_ok=True)
+    forget(folder)
     children = [fork(lambda: in_folder(scene.run, inputs, folder), place / f"log{i}")
                 for i in range(3)]  # fmt: skip
     for child in children:
@@ -204,7 +294,8 @@ def together(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
         assert status == 0, f"one of them failed: {child.said()}"
     told = difference(files(folder), right)
     assert not told, f"the folder {told}"
-    lines = work.read_text().splitlines() if work.exists() else []
+    lines = made(folder)
+    assert lines or scene.name in NOT_COUNTED, "nobody noted what was made"
     assert len(lines) == len(set(lines)), "a part was made twice"
     return "all completed"
 
@@ -230,8 +321,10 @@ def long_names(place: Path, inputs: Path, seed: str, name: str, number: int) -> 
     first = run_whole(lambda: in_folder(run, inputs, outer / "out"), place / "log")
     right = files(outer / "out")
     assert len(right) > 20
+    before = stamps(outer / "out")
     run_whole(lambda: in_folder(run, inputs, outer / "out"), place / "log")
     assert files(outer / "out") == right, "the second run made other files"
+    unchanged(outer / "out", before)
     return f"ran ~ {first:.1f} s"
 
 
@@ -271,9 +364,13 @@ def other_user(place: Path, inputs: Path, seed: str, may_write: bool, number: in
     run_whole(as_root, place / "log")
     for marker in sorted(folder.glob("data/activations/*/language-*.json"))[::2]:
         marker.unlink()
-    (place / "users.work").unlink()
+    forget(folder)
     place.chmod(0o777)  # where the parts that are made get a line each
     run_whole(as_nobody, place / "log")
     told = difference(files(folder), right)
     assert not told, f"the folder {told}"
+    there = stamps(folder)
+    run_whole(as_nobody, place / "log")
+    assert files(folder) == right, "the second run made other files"
+    unchanged(folder, there)
     return "went on"

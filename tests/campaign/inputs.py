@@ -3,6 +3,7 @@
 import collections
 import functools
 import json
+import tempfile
 from pathlib import Path
 
 from .trial import Fault, fresh, run_whole
@@ -23,8 +24,8 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
             for where, cases in groups.items()]  # fmt: skip
 
 
-def tried(place: Path, cases: list, number: int) -> str:
-    """All cases of a group."""
+def tried(place: Path, cases: list, number: int) -> tuple[str, list]:
+    """All cases of a group; with place, input and what was said of each."""
     from bad_input import try_case
 
     said = place / "said"
@@ -35,6 +36,17 @@ def tried(place: Path, cases: list, number: int) -> str:
         said.write_text(json.dumps(found))
 
     run_whole(do, place / "log", limit=600)
-    broken = [f"{what}: {told}" for what, kept, told in json.loads(said.read_text()) if not kept]
+    found = json.loads(said.read_text())
+    broken = [f"{what}: {told}" for what, kept, told in found if not kept]
     assert not broken, f"{len(broken)} of {len(cases)} not as promised, such as {broken[0][:200]}"
-    return "as promised"
+    found = [(what, kept, told.strip().splitlines()[-1] if told.startswith("usage: ") else told)
+             for what, kept, told in found]  # fmt: skip
+    return "as promised", [(cases[0].where, what, _anywhere(told, place / "input"))
+                           for what, _, told in found]  # fmt: skip
+
+
+def _anywhere(told, folder):
+    """What was said, without the names of folders that are made for a try."""
+    for part in (folder, tempfile.gettempdir()):
+        told = told.replace(str(part), "…")
+    return told

