@@ -209,7 +209,10 @@ def _command(place, inputs, notebooks, folder, workers):
     from .scenes import CORPUS
 
     code = (
-        "import sys, pathlib; from ilo_helpers import reproduce\n"
+        "import signal, sys, pathlib\n"
+        # a shell's background jobs, and what they start, do not hear it
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from ilo_helpers import reproduce\n"
         f"if __name__ == '__main__':\n"
         f"    reproduce.NOTEBOOKS = pathlib.Path({str(notebooks)!r})\n"
         "    sys.exit(reproduce.main())"
