@@ -6,9 +6,12 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from pathlib import Path
+
+from tqdm import tqdm
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # children are forked off: see trial.fork
 
@@ -35,6 +38,7 @@ def main() -> int:
         help="repeat what did not survive; what it was at first stays in the table",
     )
     options = parser.parse_args()
+    tqdm.set_lock(threading.RLock())  # not one between processes, which a kill may leave taken
     options.results.parent.mkdir(exist_ok=True)
     from . import report
 

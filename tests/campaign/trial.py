@@ -9,10 +9,13 @@ import re
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from tqdm import tqdm
 
 #: Names of files that are being written, and those of locks: no results.
 TEMPORARY = re.compile(r"^\..+-[a-z0-9_]{8}$")
@@ -120,6 +123,7 @@ def _be_child(do, log, tell):
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for stream in (1, 2):
             os.dup2(handle, stream)
+        tqdm.set_lock(threading.RLock())  # its own: a sibling may have been killed with the other
         os.write(tell, b"x")
         do()
         status = 0
