@@ -135,15 +135,16 @@ def patch_pairs(
         cells = pair_concepts(lm, lexicon, row.receiver, row.donor, items, seed)
         given.append(cells[:count])
     asked = pd.concat([
-        translation_prompts(lexicon, *pair, cells["donor"].tolist(), shots)
-        for pair, cells in zip(pairs["donor"], given, strict=True)
+        translation_prompts(lexicon, source, target, cells["donor"].tolist(), shots)
+        for (source, target), cells in zip(pairs["donor"], given, strict=True)
     ])  # fmt: skip
     unique = asked.drop_duplicates(["item", "source", "target"]).reset_index(drop=True)
     states = token_states(lm, network, encode_prompts(lm, unique), at)
     place = pd.MultiIndex.from_frame(unique[["source", "target", "item"]])
     asks = []
     for (_, labels), cells in zip(pairs.iterrows(), given, strict=True):
-        prompts = translation_prompts(lexicon, *labels["receiver"], cells["item"].tolist(), shots)
+        source, target = labels["receiver"]
+        prompts = translation_prompts(lexicon, source, target, cells["item"].tolist(), shots)
         told = labels.drop(["receiver", "donor"]).to_dict()
         told |= {"donors": arrow(*labels["donor"]), "donor": cells["donor"].tolist()}
         rows = place.get_indexer([(*labels["donor"], item) for item in cells["donor"]])
@@ -215,7 +216,7 @@ def cluster_means(
     units = wide.index.to_frame(index=False)
     drawn_in = [cluster.loc[units[cluster.index.name]].to_numpy() for cluster in clusters]
     codes = [pd.factorize(of)[0] for of in drawn_in or [pd.factorize(wide.index)[0]]]
-    rng, times = np.random.default_rng(seed), 1.0
+    rng, times = np.random.default_rng(seed), np.ones((draws, len(units)))
     for each in codes:
         count = each.max() + 1
         times = times * rng.multinomial(count, np.full(count, 1 / count), draws)[:, each]

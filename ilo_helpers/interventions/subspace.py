@@ -110,8 +110,8 @@ def find_subspace(
     ValueError
         For an unknown arm, or a number of directions that there is not.
     """
-    codes, points = points.language.values.tolist(), points.values.astype(np.float64)
-    languages, sentences, hidden = points.shape
+    codes, vectors = points.language.values.tolist(), points.values.astype(np.float64)
+    languages, sentences, hidden = vectors.shape
     k = languages - 1 if directions is None else directions
     if arm not in ARMS:
         raise ValueError(f"arm {arm!r}: choose {', '.join(map(repr, ARMS))}")
@@ -120,12 +120,12 @@ def find_subspace(
             f"{k} directions of {languages} languages with {sentences} sentences: there are 1 to "
             f"{languages - 1}, and two sentences are needed"
         )
-    flat, centre = points.reshape(-1, hidden), points.mean((0, 1))
+    flat, centre = vectors.reshape(-1, hidden), vectors.mean((0, 1))
     spread = flat - centre
     total = np.square(spread).sum()
-    between = np.linalg.svd(points.mean(1) - centre, full_matrices=False)[2][:k].T
+    between = np.linalg.svd(vectors.mean(1) - centre, full_matrices=False)[2][:k].T
     along = _beside(between, seed) if arm == "equal size" else None
-    shifts = _exchanged(points.mean(1), codes, seed) if arm == "another's mean" else None
+    shifts = _exchanged(vectors.mean(1), codes, seed) if arm == "another's mean" else None
     if arm in ("means", "equal size", "another's mean"):
         basis = between
     elif arm == "LDA":
@@ -133,7 +133,7 @@ def find_subspace(
     elif arm == "random":
         basis = np.linalg.qr(np.random.default_rng(seed).normal(size=(hidden, k)))[0]
     else:
-        basis = _like_spread(points, spread, between)
+        basis = _like_spread(vectors, spread, between)
     variance = float(np.square(spread @ basis).sum() / total)
     return Subspace(basis, centre, variance, along, shifts)
 
