@@ -246,6 +246,18 @@ def test_blocks_are_there_until_their_table_is_kept(data, monkeypatch):
     assert not store.path.exists()
 
 
+def test_a_table_that_is_cut_off_between_its_files_never_lacks_its_hash(data, monkeypatch):
+    real, named = os.replace, []
+
+    def replace(path, target):
+        named.append(Path(target).suffix)
+        real(path, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    kept_table("answers", "x", {"a": 2}, lambda: pd.DataFrame({"x": [1, 2]}))
+    assert named[-2:] == [".sha256", ".parquet"]
+
+
 # -- figures ------------------------------------------------------------------------------
 
 

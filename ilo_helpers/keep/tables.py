@@ -91,12 +91,14 @@ class TableStore:
 
 
 def _write(table, file):
-    """A table, and beside it the file's hash, as ``sha256sum --check`` takes it."""
+    """A table, and beside it the file's hash, as ``sha256sum --check`` takes it.
+
+    The hash is there first: no power cut leaves a table without one.
+    """
     with written_whole(file) as part:
         table.to_parquet(part, index=False)
-        line = _line(file, part.read_bytes())
-    with written_whole(_hash_of(file)) as part:
-        part.write_bytes(line)
+        with written_whole(_hash_of(file)) as sums:
+            sums.write_bytes(_line(file, part.read_bytes()))
 
 
 def _read(file):

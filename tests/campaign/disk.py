@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import io
 import json
 import os
 import resource
@@ -145,9 +146,11 @@ def quota(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
 
         def do():
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            quiet = contextlib.redirect_stdout(io.StringIO())  # the log is a file, too
             try:
-                in_folder(scene.run, inputs, folder)
-            finally:  # what is printed goes to a file, too
+                with quiet, contextlib.redirect_stderr(io.StringIO()):
+                    in_folder(scene.run, inputs, folder)
+            finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, 2 * (resource.RLIM_INFINITY,))
 
         child = fork(do, place / "log")
