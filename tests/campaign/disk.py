@@ -146,7 +146,9 @@ def quota(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
 
         def do():
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-            quiet = contextlib.redirect_stdout(io.StringIO())  # the log is a file, too
+            # the log is a file, too, and so is the list of what was made
+            quiet = contextlib.redirect_stdout(io.StringIO())
+            os.environ["CAMPAIGN_WORK"] = os.devnull
             try:
                 with quiet, contextlib.redirect_stderr(io.StringIO()):
                     in_folder(scene.run, inputs, folder)
