@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from unittest import mock
 
+from . import scenes
 from .kills import Undisturbed, undisturbed_files
 from .mounts import disk, remount, root, size_of
 from .scenes import SCENES, forget, in_folder, made
@@ -148,9 +149,9 @@ def quota(place: Path, inputs: Path, seed: str, scene, number: int) -> str:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             # the log is a file, too, and so is the list of what was made
             quiet = contextlib.redirect_stdout(io.StringIO())
-            os.environ["CAMPAIGN_WORK"] = os.devnull
+            unlisted = mock.patch.object(scenes, "work_of", lambda _: Path(os.devnull))
             try:
-                with quiet, contextlib.redirect_stderr(io.StringIO()):
+                with unlisted, quiet, contextlib.redirect_stderr(io.StringIO()):
                     in_folder(scene.run, inputs, folder)
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, 2 * (resource.RLIM_INFINITY,))
