@@ -9,6 +9,7 @@ from ilo_helpers.ilo import bridges
 from ilo_helpers.validity.intervals import (
     bootstrap_scores,
     change_by_layer,
+    cluster_means,
     interval,
     jackknife_interval,
     leave_one_out_scores,
@@ -160,3 +161,33 @@ def test_change_of_a_group_is_the_mean_of_its_languages(neighbors):
     ends = found["change"] + norm.ppf([0.025, 0.975]) * error
     assert [found["low"], found["high"]] == pytest.approx(list(ends)) and error > 0
     assert set(table["group"]) == {"all", "a", "b"}
+
+
+def test_means_are_drawn_by_cluster():
+    table = pd.DataFrame({"language": list("aabcd"), "layer": 0, "x": [1.0, 3, 4, 9, 9]})
+    family = pd.Series({"a": "one", "b": "one", "c": "two", "d": "two"}).rename_axis("language")
+    told = cluster_means(table, "x", ["layer"], "language", [family]).iloc[0]
+    assert told["value"] == 6 and (told["low"], told["high"]) == (3, 9)  # of two families
+    assert (told["units"], told["clusters"]) == (4, 2)
+    alone = cluster_means(table[:3], "x", ["layer"], "language", [family]).iloc[0]
+    assert alone["value"] == 3 and np.isnan(alone["low"]) and alone["clusters"] == 1
+    each = cluster_means(table, "x", ["layer"], "language", draws=4000).iloc[0]
+    assert each["clusters"] == 4 and 2 < each["low"] < 4 and 8 < each["high"] <= 9
+
+
+def test_what_is_shared_in_two_ways_is_drawn_in_both():
+    """Names and languages vary by themselves: the variance is the sum of both, within 10%."""
+    rng = np.random.default_rng(0)
+    names, codes = [f"n{i}" for i in range(40)], [f"c{i}" for i in range(40)]
+    values = rng.normal(size=(40, 1)) + 2 * rng.normal(size=40)
+    table = pd.DataFrame(values, names, codes).rename_axis("item").reset_index()
+    table = table.melt("item", var_name="language", value_name="x").assign(layer=0)
+    each = {name: pd.Series(all_, all_).rename_axis(name)
+            for name, all_ in (("item", names), ("language", codes))}  # fmt: skip
+    ask = [table, "x", ["layer"], ["item", "language"]]
+    width = {}
+    for drawn in (["item"], ["language"], ["item", "language"]):
+        told = cluster_means(*ask, [each[name] for name in drawn], 4000).iloc[0]
+        width["+".join(drawn)] = told["high"] - told["low"]
+    both = np.hypot(width["item"], width["language"])
+    assert width["item+language"] == pytest.approx(both, rel=0.1)

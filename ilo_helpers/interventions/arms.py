@@ -1,4 +1,4 @@
-"""The arms of concept patching, and means over units that are not independent."""
+"""The arms of concept patching."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -178,53 +178,3 @@ def _mixed(states, cells, seed):
         rows.append([states[place].sel(item=each) for place, each in enumerate(drawn)])
     means = np.array([[state.values for state in row] for row in rows]).mean(1)
     return states[0].sel(item=cells["donor"].tolist()).copy(data=means)
-
-
-def cluster_means(
-    table: pd.DataFrame, value: str, by: Sequence[str], unit: str | Sequence[str],
-    clusters: Sequence[pd.Series] = (), draws: int = 1000, seed: int = 0,
-) -> pd.DataFrame:  # fmt: skip
-    """Means over units, with intervals of whole clusters drawn anew (our choice).
-
-    Relatives are not independent: a family is drawn with all its languages, or not at all. What is
-    shared in two ways, by languages of a family and by all that are asked one name, is drawn in
-    both, and a unit counts as often as the product (Owen 2007, the "pigeonhole" bootstrap).
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns ``value``, ``unit`` and those of ``by``; rows of one unit are averaged first.
-    value : str
-    by : list of str
-        A mean for each of their combinations.
-    unit : str or list of str
-        Such as ``"language"``, or ``["language", "item"]``.
-    clusters : list of pandas.Series
-        Such as the family of each language; the index is named as one of ``unit``. Default: each
-        unit by itself.
-    draws, seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``by``, value (the mean over units), low, high (the middle 95% of the draws), units and
-        clusters (int, of the kind there are fewest of). Of fewer than two there is no interval:
-        low and high are NaN.
-    """
-    wide = table.pivot_table(index=unit, columns=list(by), values=value, sort=False)
-    units = wide.index.to_frame(index=False)
-    drawn_in = [cluster.loc[units[cluster.index.name]].to_numpy() for cluster in clusters]
-    codes = [pd.factorize(of)[0] for of in drawn_in or [pd.factorize(wide.index)[0]]]
-    rng, times = np.random.default_rng(seed), np.ones((draws, len(units)))
-    for each in codes:
-        count = each.max() + 1
-        times = times * rng.multinomial(count, np.full(count, 1 / count), draws)[:, each]
-    filled, there = wide.fillna(0).to_numpy(), wide.notna().to_numpy().astype(float)
-    with np.errstate(invalid="ignore"):  # a draw without any unit of a column
-        drawn = (times @ filled) / (times @ there)
-    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
-    known = np.array([min(len(set(each[column])) for each in codes) for column in there.T > 0])
-    low, high = (np.where(known > 1, end, np.nan) for end in (low, high))
-    found = wide.mean().rename("value").reset_index()
-    return found.assign(low=low, high=high, units=there.sum(0).astype(int), clusters=known)

@@ -6,7 +6,6 @@ import itertools
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.linalg import orth
 
 from .._search.knn import knn
 
@@ -124,15 +123,21 @@ def canonical_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             f"canonical angles of {a.shape} and {b.shape}: need the same rows, and at least as "
             "many as the wider matrix has columns"
         )
-    (q_a, _), (q_b, _) = map(_basis, (a, b))
-    return np.linalg.svd(q_a.T @ q_b, compute_uv=False).clip(0, 1)
+    return _canonical(*(np.asarray(each, np.float64) for each in (a, b)))[1].clip(0, 1)
 
 
-def _basis(matrix):
-    """Orthonormal columns that span a matrix's, and the weights that make them of its."""
-    q, r = np.linalg.qr(np.asarray(matrix, np.float64))
-    turn = orth(r)
-    return q @ turn, np.linalg.pinv(r) @ turn
+def _canonical(a, b):
+    """Weights of two matrices' columns that make the canonical directions, and their cosines."""
+    (w_a, w_b), cross = map(_whitening, (a, b)), a.T @ b
+    u, cosines, v = np.linalg.svd(w_a.T @ cross @ w_b, full_matrices=False)
+    return (w_a @ u, w_b @ v.T), cosines
+
+
+def _whitening(matrix):
+    """Weights that make orthonormal columns, which span a matrix's, of its own."""
+    squares, turn = np.linalg.eigh(matrix.T @ matrix)  # thrice as fast as by QR
+    there = squares > squares[-1] * len(squares) * np.finfo(float).eps
+    return turn[:, there] / np.sqrt(squares[there])
 
 
 def split_half_correlations(a: np.ndarray, b: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -154,13 +159,13 @@ def split_half_correlations(a: np.ndarray, b: np.ndarray, seed: int = 0) -> np.n
     numpy.ndarray
         float64, in the order of the fitted cosines, -1 to 1.
     """
+    a, b = (np.asarray(each, np.float64) for each in (a, b))
     order = np.random.default_rng(seed).permutation(len(a))
     halves = np.array_split(order, 2)
     found = []
     for fitted, left in (halves, halves[::-1]):
-        (q_a, w_a), (q_b, w_b) = _basis(a[fitted]), _basis(b[fitted])
-        u, _, v = np.linalg.svd(q_a.T @ q_b, full_matrices=False)
-        x, y = a[left] @ (w_a @ u), b[left] @ (w_b @ v.T)
+        (w_a, w_b), _ = _canonical(a[fitted], b[fitted])
+        x, y = a[left] @ w_a, b[left] @ w_b
         found.append((x * y).sum(0) / np.linalg.norm(x, axis=0) / np.linalg.norm(y, axis=0))
     return np.mean(found, axis=0)
 

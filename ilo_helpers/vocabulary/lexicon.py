@@ -89,45 +89,52 @@ def translation_retrieval(
     """
     vectors = {code: _means(rows, pieces[code]) for code in lexicon}
     folded = lexicon.apply(lambda names: names.str.casefold())
-    once = folded.apply(lambda names: ~names.duplicated(keep=False))
-    length, same = pieces.map(len), pieces.map(frozenset)
-    plain = spelling.str.replace(MARK, "").str.casefold().to_dict()
-    alike = pieces.map(lambda ids: frozenset(plain[place] for place in ids))
-    script = language_table(list(lexicon))["script"]
+    once = {code: ~names.duplicated(keep=False).to_numpy() for code, names in folded.items()}
+    spelt = {code: names.to_numpy(object) for code, names in folded.items()}
+    length = {code: cells.map(len).to_numpy() for code, cells in pieces.items()}
+    same = {code: cells.map(frozenset) for code, cells in pieces.items()}
+    known = spelling.loc[sorted(frozenset().union(*itertools.chain(*same.values())))]
+    plain = known.str.replace(MARK, "").str.casefold().to_dict()
+    alike = {
+        code: [frozenset(plain[place] for place in ids) for ids in cells]
+        for code, cells in same.items()
+    }
+    script = language_table(list(lexicon))["script"].to_dict()
     table = []
     for a, b in itertools.combinations(lexicon, 2):
-        places = np.flatnonzero((length[[a, b]] > 0).all(axis=1) & (folded[a] != folded[b]))
+        places = np.flatnonzero((length[a] > 0) & (length[b] > 0) & (spelt[a] != spelt[b]))
         score = vectors[a][places] @ vectors[b][places].T
-        single = (length[[a, b]] == 1).all(axis=1) & _disjoint(same, a, b)
-        asked = dict(zip(READINGS, (single, single | True, _disjoint(alike, a, b)), strict=True))
-        for source, target, nearness in ((a, b, score), (b, a, score.T)):
+        single = (length[a] == 1) & (length[b] == 1) & _disjoint(same[a], same[b])
+        names = np.array([single, length[a] > 0, _disjoint(alike[a], alike[b])])[:, places]
+        for source, target, nearness in ((a, b, score), (b, a, np.ascontiguousarray(score.T))):
+            chosen = names & once[target][places]
             nearer = (nearness >= score.diagonal()[:, None]).astype(np.float32)
-            for reading, names in asked.items():
-                chosen = (names & once[target]).to_numpy()[places]
-                if chosen.sum() >= pool:
-                    rank = (nearer @ chosen.astype(np.float32))[chosen].astype(float)
-                    told = (source, target, *script[[source, target]], len(rank))
-                    table.append((*told, *_expected_precision(rank, pool), reading))
+            ranks = chosen.astype(np.float32) @ nearer.T  # one candidate is the translation
+            for reading, asked, rank in zip(READINGS, chosen, ranks, strict=True):
+                if asked.sum() >= pool:
+                    told = (source, target, script[source], script[target], asked.sum())
+                    table.append((*told, *_expected_precision(rank[asked], pool), reading))
     columns = ["source", "target", "source_script", "target_script", "names"]
     found = pd.DataFrame(table, columns=[*columns, *(f"p@{n}" for n in RANKS), "reading"])
     order = {each: place for place, each in enumerate([*READINGS, *lexicon])}
     return found.sort_values(["reading", "source", "target"], key=lambda part: part.map(order))
 
 
-def _disjoint(sets, a, b):
-    """Of each row, whether its sets in two columns have nothing in common."""
-    return np.fromiter(map(frozenset.isdisjoint, sets[a], sets[b]), bool, len(sets))
+def _disjoint(some, others):
+    """Of each row, whether its two sets have nothing in common."""
+    return np.fromiter(map(frozenset.isdisjoint, some, others), bool, len(some))
 
 
 def _expected_precision(rank, pool):
     """Precision if pool − 1 of the other candidates, drawn at random, are ranked too."""
     others, drawn = len(rank) - 1, pool - 1
-    nearer = (rank - 1)[:, None]
+    each, times = np.unique(rank.astype(float), return_counts=True)
+    nearer = each[:, None] - 1
     met = np.arange(max(RANKS))  # how many of those drawn are nearer than the translation
     # hypergeometric, by logarithms: scipy.stats' takes minutes for so many
     ways = _log_choose(nearer, met) + _log_choose(others - nearer, drawn - met)
-    chance = np.exp(ways - _log_choose(others, drawn)).cumsum(axis=1).mean(axis=0)
-    return chance[np.array(RANKS) - 1]
+    chance = np.exp(ways - _log_choose(others, drawn)).cumsum(axis=1)
+    return (times @ chance / len(rank))[np.array(RANKS) - 1]
 
 
 def _log_choose(n, k):
