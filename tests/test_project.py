@@ -178,7 +178,7 @@ def chains():
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("path", chains())
+@pytest.mark.parametrize("path", list(chains()))
 def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path, slice_folders, request):
     for variable, folder in zip(("ILO_DATA", "ILO_FIGURES"), slice_folders, strict=True):
         monkeypatch.setenv(variable, str(folder))
