@@ -3,12 +3,15 @@
 import argparse
 import ast
 import contextlib
+import functools
 import json
 import math
 import os
 import re
 import sys
 import tempfile
+import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from unittest import mock
@@ -21,51 +24,42 @@ from .keep.checks import compare_folders
 from .keep.cluster import cluster
 from .keep.digest import settings_digest
 from .keep.messages import say
-from .keep.notebooks import all_notebooks, execute, notebook_parameters, run_notebook
 from .keep.paths import ROOT, data_dir, figures_dir, slug
 from .languages import ALL
-from .memory import free_memory
 from .models import DTYPES
 from .neighbors import DISTANCES
 from .pooling import POOLINGS
 from .sources.checkpoints import check_hub_name
 from .sources.packaged import PACKAGED
 
-#: What two notebooks at a time need, at most, in bytes: fine-tuning takes half of it.
-ROOM = 12 * 2**30
+NOTEBOOKS = ROOT / "notebooks"
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the notebooks as the command line says; the exit status is 1 if one failed."""
     # make hands on what it was given: K=7 is --k 7
-    words = sys.argv[1:] if words is None else words
+    words = sys.argv[1:] if arguments is None else arguments
     given = [re.sub(r"^(\w+)=", _as_option, word) for word in words]
     parser = _parser()
     parameters = vars(parser.parse_args(given))
     paths = _chosen(parameters.pop("notebooks"))
     only_check, word = parameters.pop("check"), parameters.pop("cluster")
-    jobs = parameters.pop("jobs")
     there = sorted(set().union(*map(notebook_parameters, paths)))
     if lacking := sorted(set(parameters) - set(there)):
         parser.error(f"{', '.join(lacking)}: the notebooks chosen have only {', '.join(there)}")
     with contextlib.ExitStack() as stack:
         try:
             _check_values(parameters)
-            if jobs is None:
-                jobs = _jobs(paths, parameters, word)
-            jobs = arguments.whole("jobs", jobs)
-            if jobs > 1 and word:
-                raise ValueError(f"jobs = {jobs} and a cluster: either hands the cores out")
             stack.enter_context(cluster(word))
         except (ValueError, ConnectionError, ModuleNotFoundError) as error:
             parser.error(str(error))
-        return check(paths, parameters) if only_check else _run(paths, parameters, jobs)
+        return check(paths, parameters) if only_check else _run(paths, parameters)
 
 
 def _check_values(parameters):
     """Raise ValueError for what no notebook could use, before the first of them starts."""
     defaults: dict[str, str] = {}
-    for path in all_notebooks():
+    for path in _notebooks():
         defaults |= {name: each["default"] for name, each in notebook_parameters(path).items()}
     for name, value in parameters.items():
         default = ast.literal_eval(defaults[name])
@@ -92,25 +86,22 @@ def _check_values(parameters):
         check_hub_name(model, PACKAGED)
 
 
-def _jobs(paths, parameters, cluster):
-    """Notebooks at a time: two for the default run, where there is memory for two."""
-    if parameters or cluster or len(paths) == 1 or (os.cpu_count() or 1) < 2:
-        return 1
-    return 2 if free_memory() > ROOM else 1
-
-
-def _run(paths, parameters, jobs):
+def _run(paths, parameters):
     folder = _results_folder(parameters)
     say(f"executed copies go to {_shown(folder)}")
     rows, error = [], None
-    for row, error in execute(paths, folder, parameters, jobs):
-        rows.append(row)
-        say(f"    [{len(rows)}/{len(paths)}] {row[0]}: {row[1]} s, {row[2]} figures written")
+    for place, path in enumerate(paths, 1):
+        say(f"[{place}/{len(paths)}] {path.stem} …")
+        start, before = time.time(), _figures()
+        error = run_notebook(path, folder / path.name, parameters)
+        written = sorted(name for name, stamp in _figures().items() if before.get(name) != stamp)
+        rows.append((path.stem, round(time.time() - start), len(written)))
+        say(f"    {rows[-1][1]} s, {len(written)} figures written")
         if error:
-            say(f"\n{error}\n\nThe copy up to there: {_shown(folder / row[0])}.ipynb. What was "
+            say(f"\n{error}\n\nThe copy up to there: {_shown(folder / path.name)}. What was "
                   "computed is kept; the same command goes on from it.")  # fmt: skip
             break
-    table = pd.DataFrame(sorted(rows), columns=["notebook", "seconds", "figures"])
+    table = pd.DataFrame(rows, columns=["notebook", "seconds", "figures"])
     say(f"\n{table.to_string(index=False)}")
     return int(error is not None)
 
@@ -149,6 +140,73 @@ def check(paths: Sequence[Path], parameters: Mapping[str, object]) -> int:
     return int(len(moved) > 0)
 
 
+def run_notebook(path: Path, copy: Path, parameters: Mapping[str, object]) -> str | None:
+    """Execute one notebook.
+
+    Parameters
+    ----------
+    path, copy : pathlib.Path
+        The notebook, and where its executed copy goes.
+    parameters : dict
+        Put below the cell tagged ``parameters``; those that only other notebooks have are left
+        out.
+
+    Returns
+    -------
+    str or None
+        What failed: notebook, cell, error.
+
+    Raises
+    ------
+    ValueError
+        For a parameter that no notebook has; says which there are.
+    """
+    import nbformat
+    import papermill
+
+    known = {name for each in {path, *_notebooks()} for name in notebook_parameters(each)}
+    if lacking := set(parameters) - known:
+        raise ValueError(
+            f"no notebook has {', '.join(lacking)}; there are {', '.join(sorted(known))}"
+        )
+    given = {name: value for name, value in parameters.items() if name in notebook_parameters(path)}
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    bar = {"file": sys.stdout, "mininterval": 5, "bar_format": "    cell {n} of {total}, {elapsed}"}
+    error = None
+    # what is executed to be read needs no widgets
+    with warnings.catch_warnings(), mock.patch.dict(os.environ, ILO_STATIC="1"):
+        warnings.simplefilter("ignore", nbformat.warnings.MissingIDFieldWarning)
+        try:
+            papermill.execute_notebook(
+                path, copy, given, progress_bar=bar,
+                # the kernel's warning that it talks over TCP, to this machine alone
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            )  # fmt: skip
+        except papermill.PapermillExecutionError as failure:
+            error = (
+                f"notebook {path.name}, cell [{failure.exec_count}] failed: "
+                f"{failure.ename}: {failure.evalue}\n\n{failure.source.strip()}"
+            )
+    executed = nbformat.read(copy, as_version=4)
+    executed.metadata.pop("widgets", None)  # saved widget state breaks other viewers
+    nbformat.write(executed, copy)
+    return error
+
+
+@functools.cache
+def notebook_parameters(path: Path) -> dict[str, dict]:
+    """Parameters of a notebook, from its cell tagged ``parameters``.
+
+    Returns
+    -------
+    dict of dict
+        By name: papermill's description, with ``default``, ``inferred_type_name`` and ``help``.
+    """
+    import papermill
+
+    return papermill.inspect_notebook(path)
+
+
 def _parser():
     """An option for every parameter of every notebook, from the notebooks themselves."""
     parser = argparse.ArgumentParser(
@@ -167,11 +225,8 @@ def _parser():
     parser.add_argument("--cluster", default=None,
         help="hand the work to a Dask cluster: the address of its scheduler, or a number of "
         "processes to start here (default: none)")  # fmt: skip
-    parser.add_argument("--jobs", type=int, default=None,
-        help="notebooks at a time, which share the cores (default: 2 for a run with no option and "
-        f"{ROOM / 2**30:.0f} GiB of free memory, else 1)")  # fmt: skip
     found: dict[str, list] = {}
-    for path in all_notebooks():
+    for path in _notebooks():
         for name, each in notebook_parameters(path).items():
             found.setdefault(name, []).append(each | {"in": path.name[:2]})
     for name, several in found.items():
@@ -206,13 +261,17 @@ def _as_option(match):
     return "" if match[1] == "NOTEBOOKS" else f"--{match[1].lower().replace('_', '-')}="
 
 
+def _notebooks():
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
 def _chosen(beginnings):
     beginnings = tuple(" ".join(beginnings).split())
     for beginning in beginnings:
-        if not any(path.name.startswith(beginning) for path in all_notebooks()):
-            names = ", ".join(path.stem for path in all_notebooks())
+        if not any(path.name.startswith(beginning) for path in _notebooks()):
+            names = ", ".join(path.stem for path in _notebooks())
             sys.exit(f"no notebook begins with {beginning!r}; there are {names}")
-    return [path for path in all_notebooks() if path.name.startswith(beginnings or "")]
+    return [path for path in _notebooks() if path.name.startswith(beginnings or "")]
 
 
 def _results_folder(parameters):
@@ -225,6 +284,10 @@ def _results_folder(parameters):
     text = json.dumps(parameters, indent=1) + "\n"
     (folder / "parameters.json").write_text(text, encoding="utf-8")
     return folder / "notebooks"
+
+
+def _figures():
+    return {path: path.stat().st_mtime_ns for path in figures_dir().glob("*/*.png")}
 
 
 def _shown(path):

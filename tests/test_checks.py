@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 
 from ilo_helpers import reproduce, save_table
-from ilo_helpers.keep import notebooks
 from ilo_helpers.keep.captions import Caption
 from ilo_helpers.keep.checks import compare_folders, compare_tables
 from ilo_helpers.keep.figures import TOLERANCE
@@ -75,7 +74,7 @@ def test_check_command_finds_a_number_that_moved(tmp_path, data, monkeypatch, ca
         metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
     )
     nbformat.write(notebook, tmp_path / "03_one.ipynb")
-    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(reproduce, "NOTEBOOKS", tmp_path)
     monkeypatch.setenv("ILO_FIGURES", str(tmp_path / "figures"))
     assert reproduce.main([]) == 0
     assert reproduce.main(["--check"]) == 0

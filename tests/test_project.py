@@ -2,7 +2,6 @@
 
 import ast
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -17,7 +16,6 @@ from conftest import LANGUAGES
 from packaging.specifiers import Specifier
 
 from ilo_helpers import reproduce
-from ilo_helpers.keep import notebooks
 from ilo_helpers.keep.checks import compare_tables
 from ilo_helpers.keep.paths import PACKAGE, ROOT, data_dir
 
@@ -28,8 +26,8 @@ SLICE = ROOT / "tests/slice"
 FILES = (".png", ".csv", ".json")
 #: The house from the ground up: a module imports only what stands before it.
 ORDER = """
-keep.paths keep.messages keep.notebooks keep.digest keep.arguments keep.labelled keep.registry
-keep.recipes keep.captions keep.checks keep.stores keep.tables keep.cluster keep.fill keep.figures
+keep.paths keep.messages keep.digest keep.arguments keep.labelled keep.registry keep.recipes
+keep.captions keep.checks keep.stores keep.tables keep.cluster keep.fill keep.figures
 languages sources.texts sources.udhr sources.flores sources.sib200 sources.files
 sources.packaged sources.checkpoints
 sources.cldr corpora arithmetic memory models pooling activations
@@ -182,7 +180,7 @@ def chains():
 def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path, slice_folders, request):
     for variable, folder in zip(("ILO_DATA", "ILO_FIGURES"), slice_folders, strict=True):
         monkeypatch.setenv(variable, str(folder))
-    error = notebooks.run_notebook(path, tmp_path / path.name, SMALL)
+    error = reproduce.run_notebook(path, tmp_path / path.name, SMALL)
     assert error is None, error
     figures = list(slice_folders[1].glob(f"*--udhr-6x6-*/{path.name[:2]}_*"))
     endings = {ending: {f.stem for f in figures if f.suffix == ending} for ending in FILES}
@@ -217,7 +215,7 @@ def test_failing_notebook_is_named_with_its_cell(tmp_path, data, monkeypatch, ca
     )
     nbformat.write(notebook, tmp_path / "01_broken.ipynb")
     nbformat.write(notebook, tmp_path / "02_never.ipynb")
-    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(reproduce, "NOTEBOOKS", tmp_path)
     assert reproduce.main(["--k", "7"]) == 1
     said = capsys.readouterr().out
     assert "notebook 01_broken.ipynb, cell [4] failed: ValueError: no such thing" in said
@@ -226,66 +224,15 @@ def test_failing_notebook_is_named_with_its_cell(tmp_path, data, monkeypatch, ca
     assert "kept 7" in copy.read_text()
 
 
-def numbered(folder, sources):
-    """Notebooks of one cell each, in a folder of their own."""
-    for name, source in sources.items():
-        cells = [nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]}),
-                 nbformat.v4.new_code_cell(source)]  # fmt: skip
-        kernel = {"name": "python3", "display_name": "", "language": "python"}
-        whole = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-        nbformat.write(whole, folder / name)
-
-
-def test_several_notebooks_at_a_time_and_the_last_one_last(tmp_path, data, monkeypatch, capsys):
-    """01 and 02 wait for each other, so they must run at one time; 09 needs what both left."""
-    place = f"from pathlib import Path; place = Path({str(tmp_path)!r})"
-    meet = (
-        "import os, time\n" + place + "\n"
-        "(place / 'OWN').write_text(os.environ['OMP_NUM_THREADS'])\n"
-        "start = time.time()\n"
-        "while not (place / 'OTHER').exists():\n"
-        "    assert time.time() - start < 60\n"
-        "    time.sleep(0.1)"
-    )
-    both = "assert {(place / each).read_text() for each in ('one', 'two')} == {THREADS}"
-    threads = repr(str(max(1, (os.cpu_count() or 1) // 2)))
-    sources = {
-        "01_a.ipynb": meet.replace("OWN", "one").replace("OTHER", "two"),
-        "02_b.ipynb": meet.replace("OWN", "two").replace("OTHER", "one"),
-        "09_c.ipynb": f"{place}\n{both.replace('THREADS', threads)}",
-    }
-    (tmp_path / "books").mkdir()
-    numbered(tmp_path / "books", sources)
-    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "books")
-    assert reproduce.main(["JOBS=2"]) == 0, capsys.readouterr().out
-    said = capsys.readouterr().out
-    assert "[3/3] 09_c" in said and "2 notebooks at a time" in said
-
-
-def test_after_an_error_no_notebook_begins(tmp_path, data, monkeypatch, capsys):
-    names = [f"{number:02}_x.ipynb" for number in range(1, 8)]
-    numbered(tmp_path, dict.fromkeys(names, "import time; time.sleep(1)") | {names[0]: "1 / 0"})
-    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
-    assert reproduce.main(["--jobs", "2"]) == 1
-    assert "01_x.ipynb, cell [2] failed: ZeroDivisionError" in capsys.readouterr().out
-    assert not list(data.glob("results/*/notebooks/07_x.ipynb"))
-    with pytest.raises(SystemExit):
-        reproduce.main(["JOBS=2", "CLUSTER=2"])
-    assert "jobs = 2 and a cluster" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        reproduce.main(["JOBS=0"])
-    assert "jobs = 0" in capsys.readouterr().err
-
-
 def test_command_line_has_every_parameter_of_every_notebook(capsys):
     with pytest.raises(SystemExit, match="0"):
         reproduce.main(["--help"])
     said = capsys.readouterr().out
-    names = {name for path in NOTEBOOKS for name in notebooks.notebook_parameters(path)}
+    names = {name for path in NOTEBOOKS for name in reproduce.notebook_parameters(path)}
     assert len(names) > 30
     for name in names:
         assert f"--{name.replace('_', '-')} " in said
-        described = [notebooks.notebook_parameters(path).get(name) for path in NOTEBOOKS]
+        described = [reproduce.notebook_parameters(path).get(name) for path in NOTEBOOKS]
         types = {
             each["inferred_type_name"] for each in described if each and "None" in each["default"]
         }
@@ -295,7 +242,7 @@ def test_command_line_has_every_parameter_of_every_notebook(capsys):
 def test_command_line_takes_what_make_was_given(monkeypatch, tmp_path):
     seen = {}
     monkeypatch.setattr(
-        reproduce, "_run", lambda paths, given, jobs: seen.update(paths=paths, given=given)
+        reproduce, "_run", lambda paths, given: seen.update(paths=paths, given=given)
     )
     reproduce.main(["LEARNING_RATE=2e-5", "LANGUAGES=eng_Latn,tha_Thai", "NOTEBOOKS=01 05",
                     "SENTENCES=None", "--k", "7"])  # fmt: skip
@@ -315,7 +262,7 @@ def test_a_parameter_that_is_not_there_is_an_error(capsys):
         reproduce.main(["NOTEBOOKS=01", "K=7"])
     assert "k: the notebooks chosen have only corpus, languages" in capsys.readouterr().err
     with pytest.raises(ValueError, match="no notebook has temperature; there are .*, k, "):
-        notebooks.run_notebook(NOTEBOOKS[0], ROOT / "none.ipynb", {"temperature": 3})
+        reproduce.run_notebook(NOTEBOOKS[0], ROOT / "none.ipynb", {"temperature": 3})
 
 
 def test_readme_commands_are_the_makefile_s():

@@ -213,9 +213,8 @@ def _command(place, inputs, notebooks, folder, workers):
         # a shell's background jobs, and what they start, do not hear it
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from ilo_helpers import reproduce\n"
-        "from ilo_helpers.keep import notebooks\n"
         f"if __name__ == '__main__':\n"
-        f"    notebooks.NOTEBOOKS = pathlib.Path({str(notebooks)!r})\n"
+        f"    reproduce.NOTEBOOKS = pathlib.Path({str(notebooks)!r})\n"
         "    sys.exit(reproduce.main())"
     )
     words = [f"MODEL={inputs / 'tiny'}", f"CORPUS={CORPUS}", *workers.split()]
