@@ -43,10 +43,9 @@ lint: .venv/ready
 quick: lint
 	$(BIN)/python -m pytest -q -n logical -m "not real and not browser and not cluster"
 
-# two at a time, a core each; a cluster takes all cores by itself
+# one after the other: a real model, or a cluster, takes all cores by itself
 test: quick
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "real and not browser and not cluster"
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -m "real or cluster"
 
 # The explorer in JupyterLab and the book's page, in Debian's Chromium (apt-get install chromium).
 test-browser: .venv/ready

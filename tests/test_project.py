@@ -167,16 +167,8 @@ def slice_folders(tmp_path_factory):
     return folder / "data", folder / "figures"
 
 
-def chains():
-    """Notebooks that read each other's results run one after the other, the rest beside them."""
-    for path in NOTEBOOKS:
-        apart = path.name[:2] in ("09", "10")
-        group = pytest.mark.xdist_group(path.stem if apart else "chain")
-        yield pytest.param(path, id=path.stem, marks=group)
-
-
 @pytest.mark.real
-@pytest.mark.parametrize("path", list(chains()))
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path, slice_folders, request):
     for variable, folder in zip(("ILO_DATA", "ILO_FIGURES"), slice_folders, strict=True):
         monkeypatch.setenv(variable, str(folder))
