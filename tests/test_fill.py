@@ -307,7 +307,8 @@ def test_a_part_that_kills_its_workers(client, workers, tmp_path, monkeypatch):
     monkeypatch.setattr(workers.scheduler, "allowed_failures", 0)
     store = letters(tmp_path)
     with pytest.raises(RuntimeError, match="letters c: 1 workers died of it, most often for want"):
-        fill([store], {part: part for part in PARTS}, fatal, "letters")
+        # alone: whatever else the worker held would be blamed as well
+        fill([store], {"c": "c"}, fatal, "letters")
     assert "c" in store.missing()
 
 
