@@ -135,7 +135,9 @@ def _canonical(a, b):
 
 def _whitening(matrix):
     """Weights that make orthonormal columns, which span a matrix's, of its own."""
-    squares, turn = np.linalg.eigh(matrix.T @ matrix)  # thrice as fast as by QR
+    # six times as fast as by QR for 30,000 rows; it squares the singular values, so directions of
+    # less than about 1e-7 of the greatest are left out
+    squares, turn = np.linalg.eigh(matrix.T @ matrix)
     there = squares > squares[-1] * len(squares) * np.finfo(float).eps
     return turn[:, there] / np.sqrt(squares[there])
 
