@@ -1,9 +1,11 @@
 """Models that install as packages, unpacked once into ``data/models``."""
 
+import functools
 import shutil
 import struct
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -112,13 +114,20 @@ def _located(package, file):
 
 def _from_gguf(gguf, folder):
     import torch
+    from gguf import GGUFReader
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     options = {"gguf_file": gguf.name}
-    AutoTokenizer.from_pretrained(gguf.parent, **options).save_pretrained(folder)
-    AutoModelForCausalLM.from_pretrained(
-        gguf.parent, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **options
-    ).save_pretrained(folder)
+    # transformers reads the file's head, 262,144 tokens of Gemma, anew for tokenizer, settings and
+    # weights; once is enough
+    with mock.patch("gguf.GGUFReader", functools.cache(GGUFReader)):
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **options)
+        model = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True),
+            **options,
+        )  # fmt: skip
+    tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder)
 
 
 @PACKAGED.add(
