@@ -17,7 +17,15 @@ from ilo_helpers.activations import BATCH_TOKENS
 from ilo_helpers.arithmetic import fast_matmul
 from ilo_helpers.keep.paths import data_dir
 from ilo_helpers.models import find_blocks
-from ilo_helpers.pooling import pool_sentences, tokenize
+from ilo_helpers.pooling import length_batches, pool_sentences, tokenize
+
+#: What torch's operations do here, by a part of their names; what is in none: the rest.
+KINDS = {
+    "linear maps": "::mm",
+    "attention": "scaled_dot_product",
+    "the MLP's gelu": "gelu",
+    "pooling": "::bmm",
+}
 
 
 def one_at_a_time(model, sentences, precision):
@@ -49,6 +57,28 @@ def products_alone(lm, tokens):
                 torch.nn.functional.linear(inputs[weight.shape[1]], weight)
             seconds.append(time.perf_counter() - start)
     return tokens / np.median(seconds)
+
+
+def shares_of_time(lm, sentences, size):
+    """Share of the time that each kind of operation takes in our extraction."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU]) as made:
+        pool_sentences(lm, sentences, ["mean"], size)
+    seconds = {each.key: each.self_cpu_time_total for each in made.key_averages()}
+    total = sum(seconds.values())
+    shares = {
+        kind: sum(time for name, time in seconds.items() if part in name) / total
+        for kind, part in KINDS.items()
+    }
+    return shares | {"norms, sums, positions and the rest": 1 - sum(shares.values())}
+
+
+def padding(sentences, size):
+    """Share of the tokens of all batches that are padding."""
+    lengths = [len(ids) for ids, _ in sentences]
+    padded = sum(len(batch) * lengths[batch[0]] for batch in length_batches(lengths, size))
+    return 1 - sum(lengths) / padded
 
 
 def measure(name, corpus, languages):
@@ -99,6 +129,9 @@ def measure(name, corpus, languages):
     # before and after, for machines change their speed
     limit = (before + products_alone(lm, size)) / 2
     print(f"\nThe products alone: {limit:.0f} tokens/s; ours {ours / limit:.0%} of that.")
+    print(f"Padding: {padding(sentences, size):.0%} of the tokens computed. Of the time:")
+    for kind, share in shares_of_time(lm, few, size).items():
+        print(f"- {kind}: {share:.0%}")
 
 
 def main():
