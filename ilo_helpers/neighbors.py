@@ -1,20 +1,19 @@
 """Exact nearest neighbours of all sentence vectors, all languages pooled, and what they are."""
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ._search.knn import RowError, knn
+from ._search.knn import knn
+from ._search.parts import fill_layers, search_layer
 from .arithmetic import default_device, usable_device
 from .keep import arguments
 from .keep.digest import arrays_digest
-from .keep.fill import fill
 from .keep.labelled import in_order, nearest, places_of
 from .keep.paths import slug
-from .keep.stores import Store, check_disk
+from .keep.stores import Store
 
 DISTANCES = ("cosine", "euclidean")
 #: What a neighbour may be.
@@ -49,8 +48,9 @@ def nearest_neighbors(
         ``"cpu"`` or ``"cuda"``; default: a GPU where there is one.
     keep : bool
         Keep the lists in ``data/neighbors``, under a hash of the vectors, one layer at a time,
-        searched here or by the workers of a Dask client: a killed run goes on where it was, and
-        the same vectors are not searched again.
+        searched here or by the workers of a Dask client (of 50,000 rows or more, where there are
+        more than two workers a layer, a language a worker): a killed run goes on where it was,
+        and the same vectors are not searched again.
     memory : int or str, optional
         Bytes, or ``"4GB"``, that the search of a layer may take beside its vectors; default half
         of what is free. The lists do not depend on it.
@@ -77,18 +77,13 @@ def nearest_neighbors(
     attrs = acts.attrs | {"metric": metric, "k": k, "vectors": vectors}
     coords = {dim: acts[dim].values for dim in acts.dims[:3]} | {"neighbor": range(k)}
     if not keep:
-        layers = [_layer(acts, layer, k, metric, device, memory) for layer in acts.layer.values]
+        layers = [search_layer(each, k, metric, device, memory) for each in acts]
         return _dataset(coords, layers, attrs)
     name = "--".join(slug(attrs[part]) for part in ("model", "corpus") if part in attrs)
     name = f"{name or 'vectors'}--{metric}-{k}"
     variables = {"index": "int32", "distance": "float32"}
     store = Store("neighbors", name, coords, variables, "layer", attrs)
-    missing = store.missing()
-    check_disk([(store, missing)])
-    places = {layer: place for place, layer in enumerate(store.parts)}
-    jobs = {layer: acts.isel(layer=slice(places[layer], places[layer] + 1)) for layer in missing}
-    make = functools.partial(_lists, k, metric, device, memory)
-    fill([store], jobs, make, f"neighbours, {metric}, layer", "layer")
+    fill_layers(store, acts, k, metric, device, memory)
     return store.open().assign_attrs(attrs)
 
 
@@ -255,24 +250,3 @@ def check_search(acts: xr.DataArray, k: int, metric: str) -> tuple[xr.DataArray,
     points = acts.sizes["language"] * acts.sizes["sentence"]
     k = arguments.whole("k", k, 1, points - 1, f"with {points} sentences in all")
     return acts, k, arguments.one_of("metric", metric, DISTANCES)
-
-
-def _lists(k, metric, device, memory, acts, _progress):
-    """What the store gets of one layer."""
-    return [_layer(acts, acts.layer.item(), k, metric, device, memory)]
-
-
-def _layer(acts, layer, k, metric, device, memory):
-    """Neighbours of one layer: index and distance, (language, sentence, neighbor)."""
-    vectors = acts.sel(layer=layer)
-    points = vectors.values.reshape(-1, vectors.sizes["hidden"])
-    try:
-        index, distance = knn(points, k, metric, device, memory=memory)
-    except RowError as error:
-        language, sentence = divmod(error.row, vectors.sizes["sentence"])
-        raise ValueError(
-            f"layer {layer}, language {vectors.language.values[language]}, sentence "
-            f"{vectors.sentence.values[sentence]}: {error}"
-        ) from None
-    shape = (*vectors.shape[:2], k)
-    return {"index": index.reshape(shape), "distance": distance.reshape(shape)}

@@ -18,7 +18,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from conftest import CORPUS, save_tiny_model, table
+from conftest import CORPUS, save_tiny_model, table, world
 from parts import PARTS, Elsewhere, fatal, letters, slow, threads, value
 
 from ilo_helpers import extract_activations, load_model, nearest_neighbors, reproduce
@@ -409,6 +409,30 @@ def test_a_worker_that_does_not_see_the_folder(client, data):
     with pytest.raises(FileNotFoundError, match="is not to be seen here: the data folder") as info:
         fill([store], {0: "a"}, fatal, "letters")
     assert str(data / "answers") in str(info.value)
+
+
+@pytest.mark.cluster
+def test_a_large_layer_is_searched_by_all_workers_there_are(data, monkeypatch, one_thread, capsys):
+    from distributed import Client
+
+    monkeypatch.setattr("ilo_helpers._search.parts.LARGE", 36)
+    acts = world(np.random.default_rng(0).normal(size=(2, 4, 9, 12)).astype(np.float32))
+    one = acts.isel(layer=[1])
+    with Client(processes=False, n_workers=3, threads_per_worker=1, dashboard_address=":0"):
+        found = nearest_neighbors(one, 5)
+        assert "neighbours, cosine, layer 1, language: 100%" in capsys.readouterr().out
+        nearest_neighbors(one.isel(sentence=slice(8)), 5)  # not large
+        nearest_neighbors(acts, 5)  # a worker and a half a layer
+        assert "layer 1," not in capsys.readouterr().out
+        broken = one.copy()
+        broken[0, 2, 3] = np.nan
+        with pytest.raises(ValueError, match="layer 1, language .*, sentence 3: .* not finite"):
+            nearest_neighbors(broken, 5)
+    here = nearest_neighbors(one, 5, keep=False)
+    for name in ("index", "distance"):
+        np.testing.assert_array_equal(found[name], here[name])
+    left = [path.name for path in (data / "neighbors").iterdir() if path.name.startswith("rows--")]
+    assert len(left) == 1  # of the broken one
 
 
 @pytest.mark.cluster

@@ -4,6 +4,7 @@ from conftest import LANGUAGES, world
 from scipy.spatial.distance import cdist
 
 from ilo_helpers import extract_activations, load_corpus, nearest_neighbors, neighbors
+from ilo_helpers._search import parts
 from ilo_helpers._search.knn import RowError, knn
 from ilo_helpers.neighbors import neighbors_within
 
@@ -125,8 +126,14 @@ def test_kept_by_content_and_resumed(data, monkeypatch):
     rng = np.random.default_rng(0)
     acts = world(rng.normal(size=(4, 3, 10, 6))).assign_attrs(model="m", corpus="c")
     computed = []
-    layer = neighbors._layer
-    monkeypatch.setattr(neighbors, "_layer", lambda *args: computed.append(args[1]) or layer(*args))
+    search = parts.search_layer
+
+    def watched(vectors, *args):
+        computed.append(vectors.layer.item())
+        return search(vectors, *args)
+
+    monkeypatch.setattr(parts, "search_layer", watched)
+    monkeypatch.setattr(neighbors, "search_layer", watched)
     first = nearest_neighbors(acts, k=3).load()
     assert nearest_neighbors(acts, k=3).identical(first) and computed == [0, 1, 2, 3]
     # shifted by a hand, attributes kept: never the neighbours of the old vectors

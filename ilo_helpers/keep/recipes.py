@@ -25,6 +25,7 @@ CODE = {
         "_search/products.py",
         "_search/kernels.py",
         "_search/knn.py",
+        "_search/parts.py",
         "neighbors.py",
     ],
     "finetuned": [
