@@ -37,6 +37,17 @@ def test_but_changes_and_of_picks():
             wrong()
 
 
+def test_another_text_or_model_has_not_this_one_s_provenance():
+    known = {"revision": "abc", "torch": "2", "corpus_fingerprint": "f"}
+    mine = Caption(model="m", corpus="udhr", k=5, provenance=known)
+    assert mine.but(k=10).provenance == mine.of("model", "corpus").provenance == known
+    assert mine.but(model="m").provenance == known
+    assert mine.but(model="n").provenance == {"corpus_fingerprint": "f"}
+    assert mine.but(corpus=None).provenance == {"revision": "abc", "torch": "2"}
+    assert mine.of("model", "k").provenance == {"revision": "abc", "torch": "2"}
+    assert mine.but(model=None, corpus="flores200").provenance == mine.of("k").provenance == {}
+
+
 def test_title_has_the_settings_on_a_line_of_their_own():
     headline, settings = WHOLE.title("ILO by layer").split("\n")
     assert headline == "ILO by layer" and settings == f"({WHOLE})"

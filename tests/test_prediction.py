@@ -9,7 +9,12 @@ from scipy import stats
 from ilo_helpers import ilo_scores, language_table, nearest_neighbors, open_study
 from ilo_helpers.validity.alignment import ALIGNMENT_METRICS, alignment_scores
 from ilo_helpers.validity.measures import OWN, language_measures
-from ilo_helpers.validity.prediction import chosen_layers, predictions, weighted_partial
+from ilo_helpers.validity.prediction import (
+    chosen_layers,
+    differences,
+    predictions,
+    weighted_partial,
+)
 
 LANGUAGES = language_table()
 
@@ -39,6 +44,24 @@ def test_plain_correlation_is_spearman_s_at_the_skill_s_own_layer():
         np.testing.assert_allclose(found.loc["told", name], 1)
     assert found.loc["flat", ["rho", "partial", "within"]].isna().all(axis=None)
     assert (found["languages"] == 30).all() and (found["families"] == 11).all()
+
+
+def test_a_difference_is_of_the_same_resamples():
+    table, skill = made(2)
+    table["twin"] = np.exp(table["noise"])  # the same order: no resample parts the two
+    pairs = [("twin", "noise"), ("told", "noise"), ("flat", "noise")]
+    found = differences(table, skill, LANGUAGES, pairs, draws=300).set_index(["measure", "layer"])
+    np.testing.assert_allclose(found.loc["twin less noise"].drop(columns="skill"), 0, atol=1e-12)
+    # from 1, which is the same in every resample, what is left is the other's interval, turned
+    noise = predictions(table, skill, LANGUAGES, draws=300).set_index(["measure", "layer"])
+    noise = noise.loc["noise"]
+    for name in ("", "partial_"):
+        value = noise["partial" if name else "rho"]
+        apart = found.loc["told less noise"]
+        np.testing.assert_allclose(apart["partial" if name else "rho"], 1 - value)
+        np.testing.assert_allclose(apart[f"{name}low"], 1 - noise[f"{name}high"])
+        np.testing.assert_allclose(apart[f"{name}high"], 1 - noise[f"{name}low"])
+    assert found.loc["flat less noise", ["rho", "low", "partial"]].isna().all(axis=None)
 
 
 def test_partial_is_the_correlation_of_what_two_regressions_leave():

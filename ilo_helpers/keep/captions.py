@@ -45,12 +45,24 @@ class Caption:
 
     def but(self, **changes: object) -> "Caption":
         """The same with other values; None takes a field out."""
-        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+        changed = dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+        return changed._without_others_provenance(self)
 
     def of(self, *fields: str) -> "Caption":
         """The same with these fields only."""
-        kept = {name: getattr(self, name) for name in fields}
-        return Caption(**kept, provenance=self.provenance)
+        kept = Caption(**{name: getattr(self, name) for name in fields})
+        return dataclasses.replace(kept, provenance=self.provenance)._without_others_provenance(
+            self
+        )
+
+    def _without_others_provenance(self, before):
+        """Another text has not this one's hash, and another model not this one's weights."""
+        kept = self.provenance
+        if self.corpus != before.corpus:
+            kept = {name: value for name, value in kept.items() if name != "corpus_fingerprint"}
+        if self.model != before.model:
+            kept = {name: value for name, value in kept.items() if name == "corpus_fingerprint"}
+        return dataclasses.replace(self, provenance=kept)
 
     def title(self, headline: str) -> str:
         """Title of a figure: what it shows, and below it the settings."""

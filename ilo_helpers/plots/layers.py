@@ -193,7 +193,8 @@ def weights_by_layer(table: pd.DataFrame, title: str) -> Figure:
                 ax.plot(part[value], "-" if arm == "rounding" else "--", color=color, label=arm)
                 if value == "ilo":
                     ends = (whole["ilo"] + part[end] for end in ("low", "high"))
-                    ax.fill_between(part.index, *ends, color=color, alpha=0.12, linewidth=0)
+                    look = {"color": color, "alpha": 0.12, "linewidth": 0}
+                    ax.fill_between(part.index, *ends, label="95% of the change", **look)
                     losses.append(f"{part['loss'].iloc[0]:.2f}")
         error = rows["error"].iloc[0]
         column[0].set_title(

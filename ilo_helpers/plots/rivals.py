@@ -41,7 +41,7 @@ def disturbances(table: pd.DataFrame, title: str) -> Figure:
 
 
 @drawing
-def predictions_by_layer(table: pd.DataFrame, title: str, value: str = "rho") -> Figure:
+def predictions_by_layer(table: pd.DataFrame, title: str) -> Figure:
     """Correlation of every measure with every skill, by layer: a panel a skill.
 
     A dot marks the layers at which the interval of resampled families leaves out 0; grey is a
@@ -50,30 +50,28 @@ def predictions_by_layer(table: pd.DataFrame, title: str, value: str = "rho") ->
     Parameters
     ----------
     table : pandas.DataFrame
-        Of :func:`ilo_helpers.validity.prediction.predictions`: measure, skill, layer, ``value``,
-        and its low and high where it has them.
+        Of :func:`ilo_helpers.validity.prediction.predictions`: measure, skill, layer, rho, and
+        low and high where there are any.
     title : str
-    value : str
-        ``"rho"``, ``"partial"`` or ``"within"``.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    ends = {"rho": ["low", "high"], "partial": ["partial_low", "partial_high"]}.get(value)
     skills = dict(list(table.groupby("skill", sort=False)))
     names = table["measure"].unique()
+    told = "Spearman's ρ (dot: 95% leaves out 0; grey: too few languages differ)"
     size = (3 + 2.9 * len(skills), 1.4 + 0.22 * len(names))
     fig, axes = plt.subplots(1, len(skills), figsize=size, sharey=True, squeeze=False)
     for ax, (skill, part) in zip(axes[0], skills.items(), strict=True):
-        wide = part.pivot(index="measure", columns="layer", values=value).loc[names]
+        wide = part.pivot(index="measure", columns="layer", values="rho").loc[names]
         sns.heatmap(
             wide, ax=ax, vmin=-1, vmax=1, cmap="vlag", cbar=ax is axes[0, -1], yticklabels=1,
-            xticklabels=max(1, wide.shape[1] // 6), cbar_kws={"label": "Spearman's ρ"},
+            xticklabels=max(1, wide.shape[1] // 6), cbar_kws={"label": told},
         )  # fmt: skip
         ax.set_facecolor("0.85")
-        if ends and ends[0] in part:
-            sure = part[(part[ends[0]] > 0) | (part[ends[1]] < 0)]
+        if "low" in part:
+            sure = part[(part["low"] > 0) | (part["high"] < 0)]
             rows, places = (
                 wide.index.get_indexer(sure["measure"]),
                 wide.columns.get_indexer(sure["layer"]),

@@ -12,7 +12,7 @@ from ..languages import language_table
 from ..training.comparison import compare_arms, compare_as_well_learned, summarize_runs
 from ..training.sweep import by_language
 from .verdicts import (
-    IN_KIND,
+    CONTRADICTED,
     UNTESTED,
     Claim,
     Finding,
@@ -140,7 +140,7 @@ def _disrupted(column):
         of = _change(runs, layers, column).loc[:, 1:EARLY].mean(axis=1)
         before = layers.loc[layers["run"] == _untrained(runs)].set_index("layer")[column]
         there = f"of {before.loc[1:EARLY].mean():.2f} before; the paper's training is not known"
-        found = _doses(_trained(runs, languages), -of, "none")
+        found = _doses(_trained(runs, languages), -of, "none").values()
         return [each._replace(why="; ".join(filter(None, [each.why, there]))) for each in found]
 
     return judge
@@ -152,14 +152,15 @@ def _preserved(runs, layers, languages):
     Where full training takes nothing from them, there is nothing to save.
     """
     change = _change(runs, layers, "precision").loc[:, EARLY + 1 :].mean(axis=1)
-    results = _trained(runs, languages)
-    lost = {each.setting: each for each in _doses(results, -change, "none")}
-    return [
-        each if lost[each.setting].verdict in (IN_KIND, UNTESTED)
-        else each._replace(verdict=UNTESTED, why="full training took nothing that freezing could "
-                           f"have saved ({lost[each.setting].value:.3f})".replace("-", "−"))
-        for each in _doses(results, change, FROZEN, "none")
-    ]  # fmt: skip
+    results, found = _trained(runs, languages), []
+    lost = _doses(results, -change, "none")
+    for dose, kept in _doses(results, change, FROZEN, "none").items():
+        if lost[dose].verdict == CONTRADICTED:
+            why = "full training took nothing that freezing could have saved"
+            why = f"{why} ({lost[dose].value:.3f})".replace("-", "−")
+            kept = kept._replace(verdict=UNTESTED, why=why)
+        found.append(kept)
+    return found
 
 
 def _trained(runs, languages):
@@ -179,8 +180,8 @@ def _untrained(runs):
 
 
 def _doses(results, change, arm, less=None):
-    """A finding a task and rate: the mean change in an arm, less that in another seed by seed."""
-    found = []
+    """By task and rate: the mean change in an arm, less that in another seed by seed."""
+    found = {}
     runs = summarize_runs(results) if len(results) else results
     for (task, rate), part in runs.groupby(["task", "learning_rate"]):
         by_seed = part.assign(change=part["run"].map(change))
@@ -188,7 +189,7 @@ def _doses(results, change, arm, less=None):
         if {arm, less or arm} <= {*by_seed}:
             effect = by_seed[arm] - by_seed[less] if less else by_seed[arm]
             finding = over_seeds(effect.dropna(), f"{task}, {rate:g}", SMALL)
-            found.append(_sound(finding, part, [arm, less]))
+            found[task, rate] = _sound(finding, part, [arm, less])
     return found
 
 

@@ -52,21 +52,12 @@ def predictions(
     rows = []
     for skill, layer, values, target in _pairs(measures, skills):
         known = languages.loc[values.index]
-        family = pd.factorize(known["family"])[0]
-        fixed = known[["resource_class", *held]].assign(latin=known["script"] == "Latin")
-        fixed = stats.rankdata(fixed.astype(float), axis=0)
+        family, fixed = _controls(known, held)
         relatives = np.column_stack([fixed, family[:, None] == np.arange(family.max() + 1)])
         ranks = _ranks(values, target)
         found = {"measure": values.columns, "languages": len(known), "families": family.max() + 1}
-        weights = _family_weights(family, draws, seed)
-        for name, controls in {"rho": fixed[:, :0], "partial": fixed}.items():
-            drawn = weighted_partial(ranks, controls, weights)
-            low, high = pd.DataFrame(drawn).quantile([0.025, 0.975]).to_numpy()  # NaN left out
-            sure = np.isfinite(drawn).mean(axis=0) >= 0.95
-            low, high = np.where(sure, low, np.nan), np.where(sure, high, np.nan)
-            ends = ("low", "high") if name == "rho" else ("partial_low", "partial_high")
-            found[name] = weighted_partial(ranks, controls)[0]
-            found |= dict(zip(ends, (low, high), strict=True))
+        for name, (whole, drawn) in _resampled(ranks, family, fixed, draws, seed).items():
+            found |= _with_ends(name, whole, drawn)
         found["within"] = weighted_partial(ranks, relatives)[0]
         design = np.column_stack([np.ones(len(known)), relatives])
         found["degrees"] = len(known) - 1 - np.linalg.matrix_rank(design)
@@ -74,6 +65,39 @@ def predictions(
     first = ["skill", "measure", "layer"]
     table = pd.concat(rows, ignore_index=True)
     return table[first + [name for name in table if name not in first]]
+
+
+def differences(
+    measures: pd.DataFrame, skills: pd.DataFrame, languages: pd.DataFrame,
+    pairs: Sequence[tuple[str, str]], draws: int = 1000, seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
+    """By how much one measure goes with a skill better than another does, at every layer.
+
+    Parameters
+    ----------
+    measures, skills, languages, draws, seed
+        As for :func:`predictions`. A resample is the same families for both measures.
+    pairs : list of (str, str)
+        Measures, the first less the second.
+
+    Returns
+    -------
+    pandas.DataFrame
+        skill, measure ("a less b"), layer; the difference of their correlations, with the middle
+        95% of the resamples, plain (rho, low, high) and with resource class and Latin script fixed
+        (partial, partial_low, partial_high). NaN as in :func:`predictions`.
+    """
+    rows = []
+    for skill, layer, values, target in _pairs(measures, skills):
+        one, other = (values.columns.get_indexer([pair[i] for pair in pairs]) for i in (0, 1))
+        family, fixed = _controls(languages.loc[values.index], [])
+        found = {"measure": [f"{a} less {b}" for a, b in pairs]}
+        both = _resampled(_ranks(values, target), family, fixed, draws, seed)
+        for name, (whole, drawn) in both.items():
+            apart = (each[..., one] - each[..., other] for each in (whole, drawn))
+            found |= _with_ends(name, *apart)
+        rows.append(pd.DataFrame({"skill": skill, "layer": layer} | found))
+    return pd.concat(rows, ignore_index=True)
 
 
 def chosen_layers(
@@ -163,6 +187,30 @@ def _ranks(values, target):
     commonest = values.apply(lambda column: column.value_counts().max())
     told = values.where(len(values) - commonest >= VARIED, axis=1)
     return stats.rankdata(np.column_stack([told, target]), axis=0, nan_policy="propagate")
+
+
+def _controls(known, held):
+    """Of languages: places of their families, and ranks of what is held fixed."""
+    fixed = known[["resource_class", *held]].assign(latin=known["script"] == "Latin")
+    return pd.factorize(known["family"])[0], stats.rankdata(fixed.astype(float), axis=0)
+
+
+def _resampled(ranks, family, fixed, draws, seed):
+    """Correlations by name, plain and partial: of all, and of resampled families."""
+    weights = _family_weights(family, draws, seed)
+    return {
+        name: (weighted_partial(ranks, each)[0], weighted_partial(ranks, each, weights))
+        for name, each in {"rho": fixed[:, :0], "partial": fixed}.items()
+    }
+
+
+def _with_ends(name, whole, drawn):
+    """Numbers and the middle 95% of their resamples, as columns."""
+    low, high = pd.DataFrame(drawn).quantile([0.025, 0.975]).to_numpy()  # NaN left out
+    sure = np.isfinite(drawn).mean(axis=0) >= 0.95
+    before = "" if name == "rho" else f"{name}_"
+    return {name: whole, f"{before}low": np.where(sure, low, np.nan),
+            f"{before}high": np.where(sure, high, np.nan)}  # fmt: skip
 
 
 def _family_weights(family, draws, seed):

@@ -238,8 +238,7 @@ def _of_text(tables, findings):
     """The findings, the text they are of in their setting."""
     of = tables[0].attrs.get("caption") if tables else None
     # with its split, without the sizes of a part of it
-    name = "-".join(of.corpus.split("-")[:2]) if of else ""
-    text = f"{name} {of.sentences}" if of and of.sentences else ""
+    text = f"{'-'.join(of.corpus.split('-')[:2])} {of.sentences}" if of and of.sentences else ""
     return [
         each._replace(setting=", ".join(filter(None, [text, each.setting]))) for each in findings
     ]
