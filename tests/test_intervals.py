@@ -10,6 +10,7 @@ from ilo_helpers.validity.intervals import (
     bootstrap_scores,
     change_by_layer,
     cluster_means,
+    foreign_translations,
     interval,
     jackknife_interval,
     leave_one_out_scores,
@@ -53,6 +54,26 @@ def test_leave_one_out_is_scoring_all_but_one(neighbors):
         b, r = np.mean([len(each) >= 2 for each in others]), len(set().union(*others)) / 4
         got = [left_out[name][sentence, 1, 3] for name in ("bridge", "reach", "ilo")]
         np.testing.assert_allclose(got, [b, r, 2 * b * r / (b + r)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("blocks", [None, [0] * 4 + [1] * 10 + [2] * 11])
+def test_foreign_translations_are_counted_without_each_block(neighbors, blocks):
+    found = foreign_translations(neighbors, 4, blocks)
+    index = neighbors["index"].values[..., :4]
+    abroad = index // 25 != np.arange(5)[:, None, None]
+    same = index % 25 == np.arange(25)[:, None]
+    of = np.arange(25) if blocks is None else np.array(blocks)
+    for layer, row in found.set_index("layer").iterrows():
+
+        def share(kept, at=layer):
+            return (abroad & same)[at][:, kept].sum() / abroad[at][:, kept].sum()
+
+        assert row["share"] == pytest.approx(share(of >= 0))
+        without = np.array([share(of != block) for block in np.unique(of)])
+        low, high = jackknife_interval(row["share"], without, blocks)
+        assert (row["low"], row["high"]) == pytest.approx((max(low, 0), min(high, 1)))
+    alone = neighbors.assign(index=neighbors["index"] % 25 + 25 * np.arange(5)[:, None, None])
+    assert foreign_translations(alone, 4)[["share", "low", "high"]].isna().all(axis=None)
 
 
 def test_jackknife_of_a_mean_is_its_standard_error():

@@ -124,7 +124,10 @@ def test_shared_region_fragments_and_offsets():
     kinds.attrs["caption"] = OF
     (meaning,) = judge("translations among", kinds)
     assert meaning.value == pytest.approx(0.75) and meaning.verdict == IN_KIND
-    assert meaning.why == "from 0.20 to 0.75 over the layers"
+    assert meaning.why == "from 0.20 to 0.75 over the layers" and np.isnan(meaning.low)
+    sure = {"translations_low": 0.01, "translations_high": 0.9}
+    (unsure,) = judge("translations among", kinds.assign(**sure))
+    assert unsure[:3] == pytest.approx((0.75, 0.01, 0.9)) and unsure.verdict == UNTESTED
     (cause,) = judge("translations gained", kinds)
     assert cause.value == pytest.approx(0.2) and cause.verdict == UNTESTED
 

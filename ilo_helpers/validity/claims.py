@@ -102,8 +102,10 @@ def _shared_meaning(kinds):
     of_foreign = all_layers["translation"] / (1 - all_layers["own"])
     why = f"from {of_foreign.min():.2f} to {of_foreign.max():.2f} over the layers"
     setting = f"layer {top['layer']:.0f}; chance {1 / sentences:.3f}"
-    verdict = verdict_of(value, floor=1 / sentences)
-    return [Finding(value, np.nan, np.nan, verdict, setting, why)]
+    # a table by older code has no interval
+    low, high = (top.get(f"translations_{end}", np.nan) for end in ("low", "high"))
+    verdict = verdict_of(value, low, high, floor=1 / sentences)
+    return [Finding(value, low, high, verdict, setting, why)]
 
 
 def _fragments_of_families(fragments):
@@ -259,7 +261,7 @@ CLAIMS = [
           "none", ("04_shared",), _shared_region),
     Claim("text", "what is shared is meaning",
           "translations among the neighbours in other languages",
-          "none", ("04_offsets",), _shared_meaning),
+          "documents (UDHR)", ("04_offsets",), _shared_meaning),
     Claim("text", "outside it are fragments",
           "sentences outside that are in a fragment of several languages of one family",
           "none", ("04_fragments",), _fragments_of_families),

@@ -11,6 +11,8 @@ from scipy.stats import hmean
 
 from ..ilo import check_setting, ilo_scores, number_blocks, tally_lists
 from ..keep import arguments
+from ..keep.labelled import nearest
+from ..neighbors import KINDS, list_kinds
 
 
 def bootstrap_scores(
@@ -180,6 +182,38 @@ def change_by_layer(
             "after": now, "change": now - was, "low": low, "high": high,
         }))  # fmt: skip
     return pd.concat(rows, ignore_index=True)
+
+
+def foreign_translations(
+    neighbors: xr.Dataset, k: int = 5, blocks: Sequence | np.ndarray | None = None
+) -> pd.DataFrame:
+    """Of the neighbours in other languages, how many are translations (our definition).
+
+    Parameters
+    ----------
+    neighbors : xarray.Dataset
+    k : int
+    blocks : sequence, optional
+        As for :func:`leave_one_out_scores`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        layer; share (0 to 1, NaN without a neighbour in another language), low, high: the
+        jackknife's, each sentence or block left out of all languages, cut at 0 and 1.
+    """
+    kinds = list_kinds(nearest(neighbors, k))
+    at = [kinds == KINDS.index(name) for name in ("translation", "other")]
+    translations, others = (each.sum((1, 3)).T for each in at)  # (sentence, layer)
+    foreign = translations + others
+    block = number_blocks(np.arange(len(foreign)) if blocks is None else blocks, len(foreign))
+    without = [each.sum(0) - np.stack([each[block == b].sum(0) for b in range(block.max() + 1)])
+               for each in (translations, foreign)]  # fmt: skip
+    with np.errstate(invalid="ignore"):  # 0 of 0 is not a number
+        share, left_out = translations.sum(0) / foreign.sum(0), without[0] / without[1]
+    low, high = jackknife_interval(share, left_out, block)
+    ends = {"low": np.maximum(low, 0), "high": np.minimum(high, 1)}
+    return pd.DataFrame({"layer": neighbors["layer"].values, "share": share} | ends)
 
 
 def cluster_means(
