@@ -130,7 +130,7 @@ def measure(name, corpus, languages):
     limit = (before + products_alone(lm, size)) / 2
     print(f"\nThe products alone: {limit:.0f} tokens/s; ours {ours / limit:.0%} of that.")
     print(f"Padding: {padding(sentences, size):.0%} of the tokens computed. Of the time:")
-    for kind, share in shares_of_time(lm, few, size).items():
+    for kind, share in shares_of_time(lm, sentences, size).items():
         print(f"- {kind}: {share:.0%}")
 
 

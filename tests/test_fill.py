@@ -18,10 +18,12 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from conftest import CORPUS, save_tiny_model, table, world
 from parts import PARTS, Elsewhere, fatal, letters, slow, threads, value
 
 from ilo_helpers import extract_activations, load_model, nearest_neighbors, reproduce
+from ilo_helpers._search import parts
 from ilo_helpers.keep import cluster as clusters
 from ilo_helpers.keep.cluster import VARIABLE, current_client
 from ilo_helpers.keep.fill import fill
@@ -412,27 +414,50 @@ def test_a_worker_that_does_not_see_the_folder(client, data):
 
 
 @pytest.mark.cluster
-def test_a_large_layer_is_searched_by_all_workers_there_are(data, monkeypatch, one_thread, capsys):
+def test_a_large_layer_is_searched_by_all_workers_there_are(
+    data, tmp_path, monkeypatch, one_thread, capsys
+):
     from distributed import Client
 
     monkeypatch.setattr("ilo_helpers._search.parts.LARGE", 36)
-    acts = world(np.random.default_rng(0).normal(size=(2, 4, 9, 12)).astype(np.float32))
-    one = acts.isel(layer=[1])
+    kept = world(np.random.default_rng(0).normal(size=(2, 4, 9, 12)).astype(np.float32))
+    kept.to_dataset(name="acts").to_zarr(tmp_path / "acts.zarr", zarr_format=2)
+    acts = xr.open_zarr(tmp_path / "acts.zarr", chunks=None)["acts"]
+    one, broken = acts.isel(layer=[1]), kept.isel(layer=[0]).copy()
+    broken[0, 2, 3] = np.nan
+    broken.to_dataset(name="acts").to_zarr(tmp_path / "nan.zarr", zarr_format=2)
+    broken = xr.open_zarr(tmp_path / "nan.zarr", chunks=None)["acts"]
+
+    def left():
+        return [path for path in (data / "neighbors").iterdir() if path.name[:4] == "rows"]
+
     with Client(processes=False, n_workers=3, threads_per_worker=1, dashboard_address=":0"):
+        # one that was killed had two languages of four
+        search, done = parts.search_layer, []
+
+        def watched(vectors, *args):
+            done.append(args[-1])
+            if len(done) == 3:
+                raise RuntimeError("killed")
+            return search(vectors, *args)
+
+        monkeypatch.setattr(parts, "search_layer", watched)
+        with pytest.raises(RuntimeError, match="killed"):
+            nearest_neighbors(one, 5)
+        assert len(left()) == 1 and sorted(done) == [0, 1, 2, 3]
         found = nearest_neighbors(one, 5)
-        assert "neighbours, cosine, layer 1, language: 100%" in capsys.readouterr().out
+        assert len(done) == 5 and left() == []  # the one that had failed
+        told = capsys.readouterr().out
+        assert "neighbours, layer 1, language: 100%" in told and "neighbours, layer: 100%" in told
         nearest_neighbors(one.isel(sentence=slice(8)), 5)  # not large
         nearest_neighbors(acts, 5)  # a worker and a half a layer
-        assert "layer 1," not in capsys.readouterr().out
-        broken = one.copy()
-        broken[0, 2, 3] = np.nan
-        with pytest.raises(ValueError, match="layer 1, language .*, sentence 3: .* not finite"):
+        nearest_neighbors(kept.isel(layer=[1]), 4)  # in memory
+        assert "language:" not in capsys.readouterr().out
+        with pytest.raises(ValueError, match="layer 0, language l2, sentence 3: .* not finite"):
             nearest_neighbors(broken, 5)
     here = nearest_neighbors(one, 5, keep=False)
     for name in ("index", "distance"):
         np.testing.assert_array_equal(found[name], here[name])
-    left = [path.name for path in (data / "neighbors").iterdir() if path.name.startswith("rows--")]
-    assert len(left) == 1  # of the broken one
 
 
 @pytest.mark.cluster

@@ -62,6 +62,8 @@ def test_a_difference_is_of_the_same_resamples():
         np.testing.assert_allclose(apart[f"{name}low"], 1 - noise[f"{name}high"])
         np.testing.assert_allclose(apart[f"{name}high"], 1 - noise[f"{name}low"])
     assert found.loc["flat less noise", ["rho", "low", "partial"]].isna().all(axis=None)
+    with pytest.raises(ValueError, match="measure 'P@1'"):
+        differences(table, skill, LANGUAGES, [("told", "P@1")])
 
 
 def test_partial_is_the_correlation_of_what_two_regressions_leave():

@@ -186,6 +186,9 @@ def test_training_is_judged_seed_by_seed_at_every_rate():
     (kept,) = judge("P@1 above", of, better, answers)
     assert kept.value == 0 and kept.verdict == UNTESTED
     assert kept.why.endswith("nothing that freezing could have saved (−0.100)")
+    harmed = better["precision"].where(~better["run"].str.startswith(claims.FROZEN), 0.5)
+    (harm,) = judge("P@1 above", of, better.assign(precision=harmed), answers)
+    assert harm.value == pytest.approx(-0.2) and harm.verdict == CONTRADICTED
     at_rate, as_learned = judge("accuracy there: frozen", of, answers)
     assert at_rate.value == as_learned.value == pytest.approx(0.2)
     assert at_rate.verdict == IN_KIND and at_rate.setting == "cldr, 1e-05, 3 seeds"

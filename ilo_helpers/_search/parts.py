@@ -5,46 +5,53 @@ import shutil
 
 import numpy as np
 
-from ..keep.cluster import current_client
+from ..keep.cluster import current_client, worker_count
+from ..keep.digest import alone
 from ..keep.fill import fill
 from ..keep.stores import Store, check_disk
 from .knn import RowError, knn
 
-#: Rows from which on workers that have no layer of their own help with one.
+#: Rows from which on all workers search one layer, where there are more than two of them a layer.
 LARGE = 50_000
 
 
 def fill_layers(store, acts, k, metric, device, memory):
     """Search the layers that a store lacks, here or by the workers of a Dask client."""
-    missing = store.missing()
+    missing, how = store.missing(), (k, metric, device, memory)
     check_disk([(store, missing)])
-    client, rows = current_client(), acts.sizes["language"] * acts.sizes["sentence"]
-    # in one piece the product of two rows serves both: blocks cost twice, and then pay
-    if client is not None and rows >= LARGE and len(client.nthreads()) > 2 * len(missing):
-        for layer in missing:
-            _fill_by_rows(store, acts.sel(layer=[layer]), k, metric, device, memory)
+    rows = acts.sizes["language"] * acts.sizes["sentence"]
+    # vectors in memory would be sent with every language, those of a store are read by the worker
+    client = current_client() if rows >= LARGE and not acts.variable._in_memory else None
+    if client is not None and worker_count(client) > 2 * len(missing) > 0:
+        _fill_by_rows(store, acts, how)
         return
     jobs = {layer: acts.sel(layer=[layer]) for layer in missing}
-    make = functools.partial(_lists, k, metric, device, memory)
+    make = functools.partial(_lists, *how)
     fill([store], jobs, make, f"neighbours, {metric}, layer", "layer")
 
 
-def _fill_by_rows(store, acts, k, metric, device, memory):
-    """Search a layer language by language, and put it together."""
-    layer = acts.layer.item()
+def _fill_by_rows(store, acts, how):
+    """Search layers a language at a time, and put each of them together.
+
+    In one piece the product of two rows serves both, so this costs twice as much, and pays where
+    most workers would have nothing to do.
+    """
     store.create()
-    with store.lock(layer):
-        if store.holds(layer):  # another client was here meanwhile
-            return
-        coords = store.coords | {"layer": [layer]}
-        name = f"rows--{store.path.name}"
-        rows = Store("neighbors", name, coords, store.variables, "language", store.attrs)
-        make = functools.partial(_rows, acts, k, metric, device, memory)
-        jobs = {code: place for place, code in enumerate(rows.parts)}
-        fill([rows], jobs, make, f"neighbours, {metric}, layer {layer}, language", "language")
-        found = rows.open()
-        store.write(layer, **{name: found[name].values[0] for name in store.variables})
-    shutil.rmtree(rows.path)
+    kind = f"rows-of-{store.path.name[-12:]}"
+    # of two clients one at a time; the layers' own locks are for the workers
+    with alone(store.path / ".rows.lock", store.path.name):
+        jobs = {}
+        for layer in store.missing():
+            coords = store.coords | {"layer": [layer]}
+            rows = Store("neighbors", kind, coords, store.variables, "language", store.attrs)
+            check_disk([(rows, rows.missing())])
+            make = functools.partial(_rows, acts.sel(layer=[layer]), *how)
+            languages = {code: place for place, code in enumerate(rows.parts)}
+            fill([rows], languages, make, f"neighbours, layer {layer}, language", "language")
+            jobs[layer] = rows
+        fill([store], jobs, _put_together, "neighbours, layer", "layer")
+        for left in store.path.parent.glob(f"{kind}--*"):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _lists(k, metric, device, memory, acts, _progress):
@@ -53,9 +60,15 @@ def _lists(k, metric, device, memory, acts, _progress):
 
 
 def _rows(acts, k, metric, device, memory, language, _progress):
-    """What the store of blocks gets of one language."""
+    """What the store of rows gets of one language."""
     found = search_layer(acts[0], k, metric, device, memory, language)
     return [{name: array[None, 0] for name, array in found.items()}]
+
+
+def _put_together(rows, _progress):
+    """What the store gets of a layer whose rows are all there."""
+    found = rows.open()
+    return [{name: found[name].values[0] for name in rows.variables}]
 
 
 def search_layer(vectors, k, metric, device, memory, language=None):

@@ -50,15 +50,13 @@ class Caption:
 
     def of(self, *fields: str) -> "Caption":
         """The same with these fields only."""
-        kept = Caption(**{name: getattr(self, name) for name in fields})
-        return dataclasses.replace(kept, provenance=self.provenance)._without_others_provenance(
-            self
-        )
+        kept = {name: getattr(self, name) for name in fields}
+        return Caption(**kept, provenance=self.provenance)._without_others_provenance(self)
 
     def _without_others_provenance(self, before):
-        """Another text has not this one's hash, and another model not this one's weights."""
+        """Another text has not this one's hash, and another model, or several, not its weights."""
         kept = self.provenance
-        if self.corpus != before.corpus:
+        if None not in (self.corpus, before.corpus) and self.corpus != before.corpus:
             kept = {name: value for name, value in kept.items() if name != "corpus_fingerprint"}
         if self.model != before.model:
             kept = {name: value for name, value in kept.items() if name == "corpus_fingerprint"}

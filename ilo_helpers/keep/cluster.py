@@ -101,6 +101,12 @@ def cluster(word: str | None) -> Iterator[None]:
                 os.environ[VARIABLE] = before
 
 
+def worker_count(client: Any) -> int:
+    """Workers that tasks go to: those that declare a GPU, where any does."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return sum("GPU" in worker["resources"] for worker in workers) or len(workers)
+
+
 def hand_out(
     client: Any,
     do: Callable[[Any, Any, Callable[[int], object]], object],

@@ -48,7 +48,8 @@ def in_order(acts: xr.DataArray) -> xr.DataArray:
         raise ValueError(
             f"activations have dtype {acts.dtype}; give floats, acts.astype('float32')"
         )
-    return acts.transpose(*dims)
+    # labels that xarray only makes up, 0, 1, …, would begin anew in every part
+    return acts.transpose(*dims).assign_coords({dim: acts[dim].values for dim in dims[:3]})
 
 
 def nearest(neighbors: xr.Dataset, k: int) -> xr.Dataset:

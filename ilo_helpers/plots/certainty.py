@@ -43,7 +43,7 @@ def chance_and_alignment(
     fig, axes = plt.subplots(1, 2, figsize=(11, 3.8), sharey=True)
     axes[0].plot(table["layer"], table["ilo"], color="black", marker="o", label="the model")
     ends = table["layer"], table["low"], table["high"]
-    axes[0].fill_between(*ends, color="0.8", label="95%, documents left out")
+    axes[0].fill_between(*ends, color="0.8", label="95%, jackknife")
     for number, (column, name) in enumerate({"ilo": "mean ILO", "translation": "translations "
                                              "among the neighbours"}.items()):  # fmt: skip
         x = np.arange(len(worlds)) + (number - 0.5) * 0.4

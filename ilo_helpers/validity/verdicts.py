@@ -8,6 +8,7 @@ seeds, a claim about models that are not here, terms that are not public, or a n
 speak against the claim, and it could not be tested, whatever the number.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -238,7 +239,9 @@ def _of_text(tables, findings):
     """The findings, the text they are of in their setting."""
     of = tables[0].attrs.get("caption") if tables else None
     # with its split, without the sizes of a part of it
-    text = f"{'-'.join(of.corpus.split('-')[:2])} {of.sentences}" if of and of.sentences else ""
+    # a part of a corpus has its sizes and a hash in its name
+    name = re.sub(r"-\d+x\d+-\w+$", "", of.corpus or "") if of else ""
+    text = f"{name} {of.sentences}" if of and of.sentences else ""
     return [
         each._replace(setting=", ".join(filter(None, [text, each.setting]))) for each in findings
     ]
