@@ -93,6 +93,10 @@ def arms(
             ax.plot(part[value].mean(), y, marker="|", color="black", markersize=8)
         if levels and value in levels:
             ax.axvline(levels[value], color="0.4", linestyle=":")
+        if value == "forgotten":  # from hundredths of a nat to several
+            ax.set_xscale("symlog", linthresh=0.1)
+            ax.set_xticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])
+            ax.minorticks_off()
         ax.set(title=name, yticks=range(len(kinds)), yticklabels=[ARMS.get(k, k) for k in kinds])
     axes[0, 0].invert_yaxis()
     named = {f"{rate:g}": color for rate, color in shades.items()}
