@@ -11,7 +11,7 @@ from PIL import Image
 from ilo_helpers import load_table, save_figure, save_table
 from ilo_helpers.keep import figures
 from ilo_helpers.keep.captions import Caption
-from ilo_helpers.keep.figures import TOLERANCE, figures_folder
+from ilo_helpers.keep.figures import TOLERANCE, figures_folder, png, shown
 from ilo_helpers.keep.paths import ROOT
 
 TABLE = pd.DataFrame({"layer": [0, 1], "language": ["nan", "b"], "ilo": [1 / 3, 0.5]})
@@ -149,3 +149,11 @@ def test_every_committed_note_has_the_hash_of_its_table():
     for path in notes:
         text = path.with_suffix(".csv").read_text(encoding="utf-8")
         assert json.loads(path.read_text("utf-8"))["table"] == figures._hash_of(text), path
+
+
+def test_shown_is_the_picture_in_few_colours():
+    fig, ax = plt.subplots()
+    ax.plot([0, 1])
+    image = shown(fig, dpi=50)
+    assert image.data == png(fig, dpi=50) and len(image.data) < len(png(fig, dpi=100))
+    plt.close(fig)

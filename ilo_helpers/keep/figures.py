@@ -159,6 +159,13 @@ def png(fig: "Figure", dpi: float = 160) -> bytes:
     return small.getvalue()
 
 
+def shown(fig: "Figure", dpi: float = 80) -> Any:
+    """A figure for a notebook that holds many, as :func:`png` (``IPython.display.Image``)."""
+    from IPython.display import Image
+
+    return Image(png(fig, dpi=dpi))
+
+
 def figures_folder(caption: Caption) -> Path:
     """Folder of a setting's figures, ``figures/<model>--<corpus>/``."""
     return figures_dir() / f"{slug(caption.model)}--{slug(caption.corpus)}"

@@ -61,12 +61,11 @@ def predictions_by_layer(table: pd.DataFrame, title: str) -> Figure:
     skills = dict(list(table.groupby("skill", sort=False)))
     names = table["measure"].unique()
     told = "Spearman's ρ (dot: 95% leaves out 0; grey: too few languages differ)"
-    size = (3 + 2.9 * len(skills), 1.4 + 0.22 * len(names))
-    fig, axes = plt.subplots(1, len(skills), figsize=size, sharey=True, squeeze=False)
-    for ax, (skill, part) in zip(axes[0], skills.items(), strict=True):
+    fig, axes = _tall_panels(len(skills), len(names))
+    for ax, (skill, part) in zip(axes, skills.items(), strict=True):
         wide = part.pivot(index="measure", columns="layer", values="rho").loc[names]
         sns.heatmap(
-            wide, ax=ax, vmin=-1, vmax=1, cmap="vlag", cbar=ax is axes[0, -1], yticklabels=1,
+            wide, ax=ax, vmin=-1, vmax=1, cmap="vlag", cbar=ax is axes[-1], yticklabels=1,
             xticklabels=max(1, wide.shape[1] // 6), cbar_kws={"label": told},
         )  # fmt: skip
         ax.set_facecolor("0.85")
@@ -133,9 +132,8 @@ def chosen_and_tried(table: pd.DataFrame, title: str) -> Figure:
     """
     skills = dict(list(table.groupby("skill", sort=False)))
     names = list(table["measure"].unique())
-    size = (3 + 2.9 * len(skills), 1.4 + 0.22 * len(names))
-    fig, axes = plt.subplots(1, len(skills), figsize=size, sharey=True, squeeze=False)
-    for ax, (skill, part) in zip(axes[0], skills.items(), strict=True):
+    fig, axes = _tall_panels(len(skills), len(names))
+    for ax, (skill, part) in zip(axes, skills.items(), strict=True):
         part = part.set_index("measure").loc[names]
         rows = np.arange(len(names))
         ax.hlines(rows, part["low"], part["high"], color="0.8", zorder=1)
@@ -147,5 +145,16 @@ def chosen_and_tried(table: pd.DataFrame, title: str) -> Figure:
         ax.axvline(0, color="0.4", linestyle=":")
         ax.set(title=skill, xlim=(-1, 1.3), yticks=rows, yticklabels=names)
         ax.set_xlabel("Spearman's ρ; at the right: layer")
-    axes[0, 0].invert_yaxis()
+    axes[0].invert_yaxis()
     return style.titled(fig, title)
+
+
+def _tall_panels(count, rows):
+    """Figure and panels of so many rows of measures, at most four panels side by side."""
+    high = -(-count // 4)
+    wide = -(-count // high)
+    size = (3 + 2.9 * wide, (1.4 + 0.22 * rows) * high)
+    fig, axes = plt.subplots(high, wide, figsize=size, sharey=True, squeeze=False)
+    for ax in axes.flat[count:]:
+        ax.remove()
+    return fig, list(axes.flat[:count])
