@@ -159,7 +159,7 @@ def png(fig: "Figure", dpi: float = 160) -> bytes:
     return small.getvalue()
 
 
-def shown(fig: "Figure", dpi: float = 80) -> Any:
+def shown(fig: "Figure", dpi: float = 70) -> Any:
     """A figure for a notebook that holds many, as :func:`png` (``IPython.display.Image``)."""
     from IPython.display import Image
 
