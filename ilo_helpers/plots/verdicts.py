@@ -23,7 +23,7 @@ VERDICTS = {
 def verdict_board(table: pd.DataFrame, title: str) -> Figure:
     """Every claim with its numbers: a row a claim, a cell a finding, coloured by its verdict.
 
-    Below a number stand its setting and as much of the reason as has room in two lines.
+    Below a number stand its setting and as much of the reason as has room, three lines in all.
 
     Parameters
     ----------
@@ -47,9 +47,10 @@ def verdict_board(table: pd.DataFrame, title: str) -> Figure:
         edges = np.linspace(6, 14, len(part) + 1)
         for left, right, finding in zip(edges, edges[1:], part.itertuples(), strict=False):
             wide = int(16 * (right - left))  # letters in a line
-            why = textwrap.wrap(finding.why, wide, max_lines=2, placeholder=" …")
-            below = "\n".join(filter(None, [finding.setting, *why]))
-            _cell(ax, (left, right, row), finding.verdict, _told(finding), below)
+            below = textwrap.wrap(finding.setting, wide)
+            room = max(1, 3 - len(below))
+            below += textwrap.wrap(finding.why, wide, max_lines=room, placeholder=" …")
+            _cell(ax, (left, right, row), finding.verdict, _told(finding), "\n".join(below))
     for place, verdict in enumerate(VERDICTS):
         _cell(ax, (3.5 * place, 3.5 * place + 3.5, len(claims) + 0.1), verdict, verdict, "")
     ax.set(xlim=(0, 14), ylim=(len(claims) + 0.6, -0.5))
@@ -62,7 +63,8 @@ def _cell(ax, place, verdict, told, below):
     (left, right, row), (color, sign) = place, VERDICTS[verdict]
     ax.barh(row, right - left - 0.06, 0.92, left, align="center", color=color, alpha=0.5)
     middle, look = (left + right) / 2 - 0.03, {"ha": "center", "va": "center"}
-    ax.text(middle, row - 0.28 * bool(below), f"{sign} {told}", fontsize=10, **look)
+    size = min(10, 120 * (right - left) / (len(told) + 2))  # so that it stays in its box
+    ax.text(middle, row - 0.28 * bool(below), f"{sign} {told}", fontsize=size, **look)
     ax.text(middle, row + 0.15, below, fontsize=8, color="0.2", **look)
 
 

@@ -212,7 +212,7 @@ def _transferred(baseline):
         for task, part in _trained(runs, languages).groupby("task"):
             runs_of = summarize_runs(part)
             compared = compare_arms(part, baseline), compare_as_well_learned(part, baseline)
-            for row in pd.concat(compared).to_dict("records"):
+            for row in pd.concat(compared).sort_values("learning_rate").to_dict("records"):
                 if row["freeze"] == FROZEN:
                     rate = row.get("learning_rate", np.nan)
                     how = "as well learned" if np.isnan(rate) else f"{rate:g}"
