@@ -137,6 +137,7 @@ def test_committed_notebook_is_executed_and_clean(path):
     assert "papermill" not in notebook.metadata
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert "PosixPath" not in text  # where it was executed
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
     assert sum("solution" in cell.metadata.get("tags", []) for cell in code) >= 2
     outputs = [output for cell in code for output in cell.outputs]
