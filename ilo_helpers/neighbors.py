@@ -48,9 +48,9 @@ def nearest_neighbors(
         ``"cpu"`` or ``"cuda"``; default: a GPU where there is one.
     keep : bool
         Keep the lists in ``data/neighbors``, under a hash of the vectors, one layer at a time,
-        searched here or by the workers of a Dask client (of 50,000 rows or more, where there are
-        more than two workers a layer, a language a worker): a killed run goes on where it was,
-        and the same vectors are not searched again.
+        searched here or by the workers of a Dask client (vectors of a store, 50,000 rows or
+        more, where there are more than two workers a layer: a language at a time). A killed run
+        goes on where it was, and the same vectors are not searched again.
     memory : int or str, optional
         Bytes, or ``"4GB"``, that the search of a layer may take beside its vectors; default half
         of what is free. The lists do not depend on it.

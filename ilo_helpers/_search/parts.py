@@ -40,11 +40,11 @@ def _fill_by_rows(store, acts, how):
     kind = f"rows-of-{store.path.name[-12:]}"
     # of two clients one at a time; the layers' own locks are for the workers
     with alone(store.path / ".rows.lock", store.path.name):
-        jobs = {}
-        for layer in store.missing():
+        jobs, missing = {}, store.missing()
+        check_disk([(store, missing)] * 2)  # the rows, and the layers that are put together
+        for layer in missing:
             coords = store.coords | {"layer": [layer]}
             rows = Store("neighbors", kind, coords, store.variables, "language", store.attrs)
-            check_disk([(rows, rows.missing())])
             make = functools.partial(_rows, acts.sel(layer=[layer]), *how)
             languages = {code: place for place, code in enumerate(rows.parts)}
             fill([rows], languages, make, f"neighbours, layer {layer}, language", "language")

@@ -79,7 +79,7 @@ def _translations(retrieval):
     return found
 
 
-def _own_script_first(composition):
+def _mostly_own_script(composition):
     """Figure 6: of how many scripts are most of the neighbours of their own?"""
     found = []
     for model, wide in _by_model(composition):
@@ -173,7 +173,7 @@ CLAIMS = [
           "mean number of categories", "tokens", ("06_diversity",), _mingled),
     Claim("6", "most of a token's neighbours are of its own script",
           "share of five scripts of which this is so",
-          "scripts", ("06_composition",), _own_script_first),
+          "scripts", ("06_composition",), _mostly_own_script),
     Claim("6", "Japanese scripts spill into CJK",
           "CJK neighbours, least of these less most of others",
           "none", ("06_composition",), _spilt_into_han),

@@ -238,7 +238,6 @@ def _findings(claim, caption, larger):
 def _of_text(tables, findings):
     """The findings, the text they are of in their setting."""
     of = tables[0].attrs.get("caption") if tables else None
-    # with its split, without the sizes of a part of it
     # a part of a corpus has its sizes and a hash in its name
     name = re.sub(r"-\d+x\d+-\w+$", "", of.corpus or "") if of else ""
     text = f"{name} {of.sentences}" if of and of.sentences else ""
