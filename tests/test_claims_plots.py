@@ -29,7 +29,7 @@ def closed():
 
 def test_arms_have_a_row_each_and_ruin_is_hollow():
     panels = {"others": "others", "forgotten": "forgotten (nats)"}
-    fig = plots.arms(RUNS, panels, "T", {"forgotten": 1})
+    fig = plots.arms(RUNS, panels, "T", {"forgotten": (1, "ruin")})
     assert titles(fig) == list(panels.values())
     assert names(fig.axes[0].yaxis) == ["nothing frozen", "token table", "LoRA"]
     ax = fig.axes[1]
@@ -39,7 +39,9 @@ def test_arms_have_a_row_each_and_ruin_is_hollow():
     assert [rows[x].get_facecolor()[0, 3] for x in (3.0, 0.2)] == [0, 1]  # hollow, filled
     assert round(rows[0.2].get_offsets()[0][1]) == 1
     assert [line.get_xdata()[0] for line in ax.get_lines() if line.get_linestyle() == ":"] == [1]
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["1e-05", "0.0001"]
+    assert ax.get_xlabel() == "dotted: ruin" and not fig.axes[0].get_xlabel()
+    told = [[text.get_text() for text in legend.get_texts()] for legend in fig.legends]
+    assert told == [["1e-05", "0.0001"], ["ruined", "mean"]]
 
 
 def test_differences_stand_at_their_numbers_with_intervals():
@@ -52,6 +54,19 @@ def test_differences_stand_at_their_numbers_with_intervals():
     assert [place for place, _ in dots(fig.axes[0])] == [(0.1, 0), (0.2, 1)]
     ends = fig.axes[0].collections[0].get_segments()
     assert [(a[0], b[0]) for a, b in ends] == [(0, 0.2), (0.1, 0.3)]
+    again = plots.differences(table.assign(ruined=[0.4, 0.6, np.nan]), "T", "difference")
+    drawn = [each.axes[0].collections[1].get_facecolor() for each in (fig, again)]
+    (blue, same), (one, other) = drawn
+    assert tuple(blue) == tuple(same) == tuple(one) and tuple(other) == (1, 1, 1, 1)
+
+
+def test_what_stays_is_grey_in_the_arms():
+    table = pd.DataFrame({"table": [True, False], "0": [False, False]}, ["table", "none"])
+    fig = plots.frozen_parts(table, "T")
+    hatched = [patch.get_hatch() is not None for patch in fig.axes[0].patches]
+    assert hatched == [True, False, False, False]
+    assert names(fig.axes[0].xaxis) == ["table", "0"]
+    assert names(fig.axes[0].yaxis) == ["token table", "nothing frozen"]
 
 
 def test_disturbances_are_cells_in_the_order_of_the_table():
@@ -94,3 +109,14 @@ def test_chosen_layers_are_told_beside_what_they_gave():
     assert [text.get_text() for text in ax.texts] == ["7"] and names(ax.yaxis) == ["ILO", "P@1"]
     places = [each.get_offsets()[0].tolist() for each in ax.collections[1:3]]
     assert places == [[0.8, 0], [0.5, 0]]
+
+
+def test_dots_by_pair_stand_at_their_numbers():
+    table = pd.DataFrame({"pair": ["a · b", "a · b, shuffled"], "how": ["plain", "plain"],
+                          "first": [0.9, 0.2], "chance": [0.1, -0.1]})  # fmt: skip
+    fig = plots.dots_by_pair(table, "T", {"first": "shared", "chance": "by chance"})
+    (ax,) = fig.axes
+    assert names(ax.yaxis) == ["a · b\nplain", "a · b,\nshuffled\nplain"]
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in ax.get_lines()}
+    assert drawn == {"shared": [[0.9, 0], [0.2, 1]], "by chance": [[0.1, 0], [-0.1, 1]]}
+    assert ax.get_xlim()[0] < 0 and ax.yaxis_inverted()

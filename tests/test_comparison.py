@@ -8,6 +8,7 @@ from ilo_helpers.training.comparison import (
     compare_arms,
     compare_as_well_learned,
     summarize_runs,
+    without_copies,
 )
 
 CODES = ["eng_Latn", "deu_Latn", "fra_Latn"]
@@ -52,7 +53,7 @@ def test_difference_is_that_of_the_means_and_its_interval_holds_it():
         assert row["difference"] == pytest.approx(runs[arm] - runs["none"])
         assert row["low"] < row["difference"] < row["high"] and row["seeds"] == 4
     assert found.loc["table", "low"] > 0.1 and found.loc["first-8", "low"] < 0.1
-    assert found.loc["table", "ruined"] == 0
+    assert found.loc["table", "ruined"] == 1  # all of the baseline's runs are
     pd.testing.assert_frame_equal(compare_arms(table), compare_arms(table))  # the same draws
 
 
@@ -95,3 +96,26 @@ def test_as_well_learned_pairs_by_development_loss():
     assert found.loc["near", "difference"] == pytest.approx(again.loc["near", "difference"])
     ruined = table.assign(forgotten=5.0)
     assert compare_as_well_learned(ruined).empty
+
+
+def test_names_spelled_as_in_english_are_left_out():
+    names = {"eng_Latn": "abcd", "deu_Latn": "aBxy", "fra_Latn": "zbcw"}
+    task = pd.DataFrame([
+        (code, split, place, text, "label")
+        for code, texts in names.items() for split in ("train", "test")
+        for place, text in enumerate(texts)
+    ], columns=["language", "split", "id", "text", "label"])  # fmt: skip
+    runs = pd.DataFrame({
+        "run": list("nnnttt"), "language": CODES * 2, "task": "toy", "trained_on": "eng_Latn",
+        "freeze": ["none"] * 3 + ["table"] * 3, "learning_rate": 1e-5, "epochs": 3, "seed": 0,
+        "dev_loss": 0.1, "forgotten": 0.0, "accuracy_before": 0.5, "answers_before": "1100",
+        "answers": ["1111", "1101", "1110", "1111", "0011", "1001"], "accuracy": 0.5,
+    })  # fmt: skip
+    kept = without_copies(runs.assign(gain=0.0), task)
+    assert kept["answers"].tolist() == ["1111", "--01", "1--0", "1111", "--11", "1--1"]
+    assert kept["accuracy"].tolist() == [1, 0.5, 0.5, 1, 1, 1]
+    assert kept["gain"].tolist() == [0.5, 0.5, 0, 0.5, 1, 0.5]
+    assert runs["answers"].iloc[1] == "1101"  # what was given is as it was
+    # item 1 is copied by both; the others are asked once each: (1, 0, 0) becomes (1, 1, 1) by item
+    row = compare_arms(kept).iloc[0]
+    assert row["difference"] == pytest.approx((1 + 1 + 1) / 3 - (1 + 0 + (1 + 0) / 2) / 3)

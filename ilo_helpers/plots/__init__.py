@@ -41,9 +41,10 @@ from .tokens import (
     accuracy_by_label,
     by_dose,
     diversity_by_frequency,
+    dots_by_pair,
     histogram,
     neighbor_shares,
     token_maps,
 )
-from .training import ARMS, arms, changes_by_layer, differences
+from .training import ARMS, arms, changes_by_layer, differences, frozen_parts
 from .verdicts import contact_sheet, verdict_board

@@ -160,7 +160,7 @@ def models_by_depth(table: pd.DataFrame, title: str, values: dict = SCORES) -> F
 
 
 @drawing
-def weights_by_layer(table: pd.DataFrame, title: str) -> Figure:
+def weights_by_layer(table: pd.DataFrame, title: str, chance: float | None = None) -> Figure:
     """ILO and the share of translations with coarser weights: a column a number of bits.
 
     Parameters
@@ -171,6 +171,8 @@ def weights_by_layer(table: pd.DataFrame, title: str) -> Figure:
         :func:`ilo_helpers.validity.weights.measure` has them. The shading is the interval of the
         change, laid about the model as it is plus the change.
     title : str
+    chance : float, optional
+        Share of translations among neighbours drawn at random, marked by a dotted line.
 
     Returns
     -------
@@ -194,13 +196,16 @@ def weights_by_layer(table: pd.DataFrame, title: str) -> Figure:
                 if value == "ilo":
                     ends = (whole["ilo"] + part[end] for end in ("low", "high"))
                     look = {"color": color, "alpha": 0.12, "linewidth": 0}
-                    ax.fill_between(part.index, *ends, label="95% of the change", **look)
+                    ax.fill_between(part.index, *ends, **look)
                     losses.append(f"{part['loss'].iloc[0]:.2f}")
         error = rows["error"].iloc[0]
         column[0].set_title(
             f"{bits} bits: weights moved by {error:.0%}\n"
             f"loss {whole['loss'].iloc[0]:.2f} → {' / '.join(losses)}"
         )
+        column[0].fill_between([], [], [], color="0.8", label="95% of the change")
+        if chance is not None:
+            column[1].axhline(chance, color="0.4", linestyle=":", label="translations by chance")
     axes[0, 0].set(ylabel="mean ILO", ylim=(0, None))
     axes[1, 0].set(ylabel="translations\namong the neighbours", ylim=(0, None))
     style.whole_numbers(*axes[1])

@@ -220,3 +220,33 @@ def _looks(names):
     looks = itertools.product(("o", "x", "^"), (*MODEL_COLORS[:4], "#000000"))
     return {name: {"marker": mark, "color": color}
             for name, (mark, color) in zip(names, looks, strict=False)}  # fmt: skip
+
+
+@drawing
+def dots_by_pair(table: pd.DataFrame, title: str, values: dict[str, str]) -> Figure:
+    """Numbers of pairs of token tables, the controls among them: a row a pair.
+
+    Figures 7 and 8.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns pair (``"a · b"``), those of ``values`` and, if there are several ways, how.
+    title : str
+    values : dict
+        What each column drawn is called; at most three.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows = table["pair"].str.replace(", ", ",\n")
+    if "how" in table:
+        rows = rows + "\n" + table["how"]
+    fig, ax = plt.subplots(figsize=(7.5, 0.9 + 0.55 * len(rows)))
+    for marker, color, (value, name) in zip("o|x", MODEL_COLORS, values.items(), strict=False):
+        ax.plot(table[value], range(len(rows)), marker, color=color, label=name, markersize=8)
+    ax.set_yticks(range(len(rows)), rows, fontsize="small")
+    ax.set(xlim=(min(0, *table[list(values)].min()), None), ylim=(len(rows) - 0.5, -0.5))
+    ax.legend(loc="best")
+    return titled(fig, title)

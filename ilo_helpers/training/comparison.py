@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from .tasks import same_as_english
+
 #: Loss of the other languages (nats a token) beyond which a run counts as ruined, not as a dose.
 RUIN = 1.0
 #: Most that the development losses of two runs may differ to be as well learned (nats).
@@ -39,6 +41,35 @@ def summarize_runs(results: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(ruined=runs["forgotten"] > RUIN).reset_index()
 
 
+def without_copies(results: pd.DataFrame, task: pd.DataFrame) -> pd.DataFrame:
+    """The same, without the items that a language spells as English does: copying is no transfer.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        Of :func:`ilo_helpers.training.sweep.by_language`, of that task and all its test items.
+    task : pandas.DataFrame
+        Of :func:`ilo_helpers.training.tasks.load_task`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``answers`` and ``answers_before`` have a ``"-"`` for each item left out; accuracy,
+        accuracy_before and gain are of the others.
+    """
+    tested = task[task["split"] == "test"]
+    copied = same_as_english(tested).groupby(tested["language"]).agg(np.array)
+    results = results.dropna(subset="answers").copy()
+    for suffix in ("", "_before"):
+        kept = [
+            np.where(copied[language], "-", list(answers))
+            for language, answers in results[["language", f"answers{suffix}"]].to_numpy()
+        ]
+        results[f"answers{suffix}"] = ["".join(each) for each in kept]
+        results[f"accuracy{suffix}"] = [np.mean(each[each != "-"] == "1") for each in kept]
+    return results.assign(gain=results["accuracy"] - results["accuracy_before"])
+
+
 def compare_arms(
     results: pd.DataFrame, baseline: str = "none", draws: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
@@ -57,7 +88,8 @@ def compare_arms(
     pandas.DataFrame
         learning_rate, freeze, seeds (int, those both arms have), difference, low, high (95%) and
         detectable: the least true difference that would be told from none in four of five such
-        experiments, (1.96 + 0.84) standard errors; ruined, the share of the arm's runs that are.
+        experiments, (1.96 + 0.84) standard errors; ruined, of the two arms' shares of runs that
+        are the greater.
     """
     runs = summarize_runs(results).set_index("run")
     answers = _answers(results)
@@ -67,8 +99,8 @@ def compare_arms(
         pairs = part.reset_index().merge(home.reset_index(), on="seed", suffixes=("", "_home"))
         if arm != baseline and len(pairs):
             found = _difference(answers, pairs, draws, seed)
-            rows.append({"learning_rate": rate, "freeze": arm, **found,
-                         "ruined": part["ruined"].mean()})  # fmt: skip
+            ruined = max(part["ruined"].mean(), home["ruined"].mean())
+            rows.append({"learning_rate": rate, "freeze": arm, **found, "ruined": ruined})
     return pd.DataFrame(rows)
 
 
@@ -113,10 +145,16 @@ def _own(results):
 
 
 def _answers(results):
-    """Of each run, right answers to each item, mean over the other languages: (run, item)."""
+    """Of each run, right answers to each item, mean over the other languages that are asked it."""
     others = results[~pd.Series(_own(results), results.index)].dropna(subset="answers")
-    right = others["answers"].map(lambda each: np.array(list(each), float))
-    return {run: np.mean(list(part), axis=0) for run, part in right.groupby(others["run"])}
+    right = others["answers"].map(_numbers)
+    of_runs = {run: np.array(list(part)) for run, part in right.groupby(others["run"])}
+    return {run: np.nanmean(each[:, ~np.isnan(each).all(0)], 0) for run, each in of_runs.items()}
+
+
+def _numbers(answers):
+    """1 for a right answer, 0 for a wrong one, NaN for an item left out."""
+    return np.array([np.nan if each == "-" else float(each) for each in answers])
 
 
 def _difference(answers, pairs, draws, seed):

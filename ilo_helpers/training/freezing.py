@@ -44,24 +44,51 @@ def freeze_parameters(
         set_seed(seed)
         return get_peft_model(network, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"))
     blocks = find_blocks(network, layers)
+    table, *frozen = frozen_parts(freeze, layers, seed)
     of_blocks = {id(parameter) for parameter in blocks.parameters()}
-    for part in [] if freeze == "none" else freeze.split("+"):
+    for parameter in network.parameters() if table else ():
+        if id(parameter) not in of_blocks:
+            parameter.requires_grad_(False)
+    for block, stays in zip(blocks, frozen, strict=True):
+        if stays:
+            block.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise ValueError(f"freeze {freeze!r}: of {layers} blocks nothing is left to train")
+    return network
+
+
+def frozen_parts(freeze: str, layers: int, seed: int = 0) -> list[bool]:
+    """Whether the token table, with all outside of the blocks, and then each block stays as it is.
+
+    Parameters
+    ----------
+    freeze, layers, seed
+        As for :func:`freeze_parameters`.
+
+    Returns
+    -------
+    list of bool
+        One more than there are blocks.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind or a number of blocks there are not.
+    """
+    stays = [freeze == "lora"] * (layers + 1)
+    for part in [] if freeze in ("none", "lora") else freeze.split("+"):
         match = re.fullmatch(r"(first|last|random)-(\d+)", part)
         if match:
             for place in _chosen_blocks(match[1], int(match[2]), layers, seed):
-                blocks[place].requires_grad_(False)
+                stays[1 + place] = True
         elif part == "table":
-            for parameter in network.parameters():
-                if id(parameter) not in of_blocks:
-                    parameter.requires_grad_(False)
+            stays[0] = True
         else:
             raise ValueError(
                 f"freeze {freeze!r}: choose 'none', 'lora', or 'table', 'first-8', 'last-8', "
                 "'random-8' (or another number), joined by + where both are to stay"
             )
-    if not any(parameter.requires_grad for parameter in network.parameters()):
-        raise ValueError(f"freeze {freeze!r}: of {layers} blocks nothing is left to train")
-    return network
+    return stays
 
 
 def _chosen_blocks(kind, n, layers, seed):

@@ -102,9 +102,9 @@ def _shared_meaning(kinds):
     of_foreign = all_layers["translation"] / (1 - all_layers["own"])
     why = f"from {of_foreign.min():.2f} to {of_foreign.max():.2f} over the layers"
     setting = f"layer {top['layer']:.0f}; chance {1 / sentences:.3f}"
-    # a table by older code has no interval
     low, high = (top.get(f"translations_{end}", np.nan) for end in ("low", "high"))
-    verdict = verdict_of(value, low, high, floor=1 / sentences)
+    why += "; a table by older code, without an interval" * bool(np.isnan(low))
+    verdict = verdict_of(low, high, floor=1 / sentences)
     return [Finding(value, low, high, verdict, setting, why)]
 
 
@@ -142,7 +142,7 @@ def _disrupted(column):
         of = _change(runs, layers, column).loc[:, 1:EARLY].mean(axis=1)
         before = layers.loc[layers["run"] == _untrained(runs)].set_index("layer")[column]
         there = f"of {before.loc[1:EARLY].mean():.2f} before; the paper's training is not known"
-        found = _doses(_trained(runs, languages), -of, "none").values()
+        found = _doses(_answered(runs, languages), -of, "none").values()
         return [each._replace(why="; ".join(filter(None, [each.why, there]))) for each in found]
 
     return judge
@@ -154,7 +154,7 @@ def _preserved(runs, layers, languages):
     Where full training takes nothing from them, there is nothing to save.
     """
     change = _change(runs, layers, "precision").loc[:, EARLY + 1 :].mean(axis=1)
-    results, found = _trained(runs, languages), []
+    results, found = _answered(runs, languages), []
     lost = _doses(results, -change, "none")
     for dose, kept in _doses(results, change, FROZEN, "none").items():
         judged = kept.verdict != UNTESTED and kept.high > -SMALL  # a harm would still be one
@@ -166,10 +166,13 @@ def _preserved(runs, layers, languages):
     return found
 
 
-def _trained(runs, languages):
-    """Answers of every run that was trained in English, by language."""
+def _answered(runs, languages):
+    """Answers of every run, by language; a task learned in another than English says in which."""
     results = by_language({"runs": runs, "languages": languages})
-    return results[results["trained_on"] == "eng_Latn"]
+    elsewhere = results["trained_on"] != "eng_Latn"
+    return results.assign(
+        task=results["task"].mask(elsewhere, results["task"] + ", " + results["trained_on"])
+    )
 
 
 def _change(runs, layers, column):
@@ -209,7 +212,7 @@ def _transferred(baseline):
 
     def judge(runs, languages):
         found = []
-        for task, part in _trained(runs, languages).groupby("task"):
+        for task, part in _answered(runs, languages).groupby("task"):
             runs_of = summarize_runs(part)
             compared = compare_arms(part, baseline), compare_as_well_learned(part, baseline)
             for row in pd.concat(compared).sort_values("learning_rate").to_dict("records"):

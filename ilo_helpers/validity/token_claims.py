@@ -37,7 +37,7 @@ def _told_apart(labels):
         error = np.sqrt((part["accuracy"] * (1 - part["accuracy"]) / (2 * part["used"])).sum())
         mean, margin = part["accuracy"].mean(), 1.96 * error / len(part)
         ends = mean, mean - margin, mean + margin
-        verdict = verdict_of(*ends, floor=0.5, paper=ACCURACY.get(_short(model)))
+        verdict = verdict_of(*ends[1:], floor=0.5, paper=ACCURACY.get(_short(model)))
         why = f"the {len(part)} categories that every model has"
         found.append(Finding(*ends, verdict, model, why))
     return found
@@ -49,7 +49,7 @@ def _mingled(tokens):
     for model, part in tokens.groupby("model", sort=False)["categories"]:
         mean, margin = part.mean(), 1.96 * part.sem()
         paper, ends = CATEGORIES.get(_short(model)), (mean, mean - margin, mean + margin)
-        verdict = UNTESTED if paper is None else verdict_of(*ends, floor=1, paper=paper)
+        verdict = UNTESTED if paper is None else verdict_of(*ends[1:], floor=1, paper=paper)
         why = "not a model of the paper's" if paper is None else ""
         found.append(Finding(*ends, verdict, model, why))
     return found
@@ -73,7 +73,7 @@ def _translations(retrieval):
             return part.loc[(part["one"] != name) & (part["two"] != name), "p@1"].mean()
 
         ends = without_each(family, without, part["p@1"].mean())
-        verdict = verdict_of(*ends, floor=1 / pool)
+        verdict = verdict_of(*ends[1:], floor=1 / pool)
         why = f"among {pool} names of one language, not in the whole table"
         found.append(Finding(*ends, verdict, f"{model}; chance {1 / pool:g}", why))
     return found
@@ -89,7 +89,7 @@ def _mostly_own_script(composition):
         ends = test.proportion_ci(method="wilson")
         numbers = test.statistic, ends.low, ends.high
         why = f"the commonest, if not most: of {first} of {len(own)}"
-        found.append(Finding(*numbers, verdict_of(*numbers, floor=0.5), model, why))
+        found.append(Finding(*numbers, verdict_of(*numbers[1:], floor=0.5), model, why))
     return found
 
 
@@ -102,8 +102,8 @@ def _spilt_into_han(composition):
         han = wide["CJK"]
         value = han[["HIRAGANA", "KATAKANA"]].min() - han[["LATIN", "CYRILLIC"]].max()
         latin, cjk = wide.loc["KATAKANA", ["LATIN", "CJK"]]
-        why = f"Katakana has {latin:.0f} Latin neighbours, {cjk:.0f} CJK"
-        found.append(Finding(value, np.nan, np.nan, verdict_of(value), model, why))
+        why = f"no interval; Katakana has {latin:.0f} Latin neighbours, {cjk:.0f} CJK"
+        found.append(Finding(value, setting=model, why=why))
     return found
 
 

@@ -57,15 +57,14 @@ class Claim(NamedTuple):
 
 
 def verdict_of(
-    value: float, low: float = np.nan, high: float = np.nan, floor: float = 0.0, least: float = 0.0,
-    paper: float | None = None,
-) -> str:  # fmt: skip
+    low: float, high: float, floor: float = 0.0, least: float = 0.0, paper: float | None = None
+) -> str:
     """Verdict on a claim that a number is above a floor.
 
     Parameters
     ----------
-    value, low, high : float
-        The number and its interval; without one (NaN) the number stands for both ends.
+    low, high : float
+        The number's interval; without one (NaN) the claim could not be tested.
     floor : float
         What it would be if the claim were empty: guessing, chance, no change.
     least : float
@@ -79,7 +78,8 @@ def verdict_of(
     str
         One of :data:`VERDICTS`.
     """
-    low, high = (value, value) if np.isnan(low) else (low, high)
+    if np.isnan(low):
+        return UNTESTED
     if low > floor + least:
         return REPRODUCED if paper is not None and low <= paper <= high else IN_KIND
     # all below the floor, or no room left for an effect that counts
@@ -157,7 +157,7 @@ def of_seeds(
     setting += f", {seeds} seed" + "s" * (seeds != 1)
     if seeds < SEEDS:
         return Finding(value, setting=setting, why=f"fewer than {SEEDS} seeds")
-    verdict = verdict_of(value, low, high, least=least)
+    verdict = verdict_of(low, high, least=least)
     why = f"nothing beyond {least:g} either way is sure" if verdict == UNTESTED else ""
     if verdict == CONTRADICTED and high > -least:
         why = f"no room for an effect of {least:g}"
