@@ -13,7 +13,7 @@ help:
 	@echo "make reproduce [NOTEBOOKS=\"01 03\" MODEL=… CORPUS=… K=… TAU=… SEED=… CLUSTER=… …]"
 	@echo "make parameters   what can be given to it: every parameter of every notebook"
 	@echo "make check        run the notebooks, compare their numbers with those in figures/"
-	@echo "make quick        lint, types, and all tests without network or model"
+	@echo "make quick        lint, types, and the tests that take a minute"
 	@echo "make test         the same, all other tests, every notebook on a slice"
 	@echo "make test-browser the explorer in a real browser (Debian: chromium)"
 	@echo "make slice        write the slice's numbers, tests/slice, anew"
@@ -41,10 +41,11 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 quick: lint
-	$(BIN)/python -m pytest -q -n logical -m "not real and not browser and not cluster"
+	$(BIN)/python -m pytest -q -n logical -m "not slow and not real and not browser and not cluster"
 
-# one after the other: a real model, or a cluster, takes all cores by itself
+# in the end one after the other: a real model, or a cluster, takes all cores by itself
 test: quick
+	$(BIN)/python -m pytest -q -n logical -m "slow and not real and not browser and not cluster"
 	$(BIN)/python -m pytest -m "real or cluster"
 
 # The explorer in JupyterLab and the book's page, in Debian's Chromium (apt-get install chromium).

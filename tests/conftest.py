@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 
 os.environ["MPLBACKEND"] = "Agg"
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: a thread each, or they queue
@@ -21,11 +22,20 @@ from ilo_helpers.keep.paths import data_dir
 CORPUS = Path(__file__).parent / "corpus"
 LANGUAGES = ["eng_Latn", "deu_Latn", "ind_Latn", "tel_Telu", "zho_Hans", "rus_Cyrl"]
 SIZES = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+#: What trains, kills, tries hundreds of inputs or draws an explorer: `make quick` leaves it out.
+SLOW = {"bad_input", "checks", "explorer", "faults", "fill", "finetuning", "properties"}
+SLOW |= {"security", "sweep"}
 ARCHITECTURES = ("llama", "gemma3", "xlm-roberta", "bert", "bloom", "mt5", "gpt2")
 
 
 def pytest_addoption(parser):
     parser.addoption("--keep-slice", action="store_true", help="write tests/slice anew")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem.removeprefix("test_") in SLOW:
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +48,14 @@ def data(tmp_path, monkeypatch):
     monkeypatch.setenv("ILO_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("ILO_FIGURES", str(tmp_path / "figures"))
     return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def no_figures():
+    """No test leaves a figure open for the next."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def chromium():

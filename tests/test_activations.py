@@ -215,6 +215,7 @@ def wait_for(condition, seconds=90):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_and_one_that_is_killed(
     tiny, data, monkeypatch, capsys, tmp_path, request
 ):

@@ -1,9 +1,7 @@
 """Figures of notebooks 5 and 8: arms of a sweep, what measures see and predict."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
 from test_plots import dots, mesh, names, titles
 
 from ilo_helpers import plots
@@ -19,12 +17,6 @@ FOUND = pd.DataFrame({
     "low": [-0.2, 0.2, -0.6, np.nan, -0.5, -0.1, 0.1, 0.2],
     "high": [0.4, 0.7, -0.1, np.nan, 0.5, 0.4, 0.7, 0.9],
 })  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def test_arms_have_a_row_each_and_ruin_is_hollow():

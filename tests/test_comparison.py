@@ -69,6 +69,7 @@ def test_equal_answers_differ_by_nothing_at_all():
     assert row[["difference", "low", "high", "detectable"]].tolist() == [0, 0, 0, 0]
 
 
+@pytest.mark.slow
 def test_coverage_with_three_seeds_that_differ():
     """Seeds and items both vary: the 95% interval of no difference holds 0 in most experiments."""
     rng, held = np.random.default_rng(1), 0

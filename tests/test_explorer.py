@@ -31,10 +31,8 @@ SCORES = ["bridge", "reach", "ilo"]
 
 
 @pytest.fixture(autouse=True)
-def _closed(monkeypatch):
+def _live(monkeypatch):
     monkeypatch.delenv(STATIC, raising=False)
-    yield
-    plt.close("all")
 
 
 def words(texts, **_):

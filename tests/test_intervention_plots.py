@@ -1,6 +1,5 @@
 """Figures of the notebook on interventions."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,12 +20,6 @@ def lines(names, panels, **more):
     ]
     table = pd.DataFrame(rows)
     return table.assign(low=table["value"] - 0.2, high=table["value"] + 0.3, **more)
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def test_a_panel_a_kind_and_a_band_about_each_line():

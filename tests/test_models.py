@@ -26,6 +26,7 @@ assert len(rooms) > 30
 """
 
 
+@pytest.mark.slow
 def test_import_is_cheap():
     subprocess.run([sys.executable, "-c", CHEAP], check=True)
 

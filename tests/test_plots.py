@@ -31,11 +31,9 @@ NEUTRAL = {"#000000", "#999999"}
 
 
 @pytest.fixture(autouse=True)
-def _closed(monkeypatch):
-    """No function shows a figure; the tests leave none open."""
+def _none_shown(monkeypatch):
+    """No function shows a figure."""
     monkeypatch.setattr(plt, "show", lambda *_, **__: pytest.fail("a figure is shown"))
-    yield
-    plt.close("all")
 
 
 def made(seed=0, **levels):
@@ -258,6 +256,7 @@ def test_the_users_style_comes_back_after_an_error():
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.slow
 def test_import_sets_no_style_and_loads_no_model_library():
     code = """
         import matplotlib, sys

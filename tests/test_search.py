@@ -176,6 +176,7 @@ print((peak - before) / 1e6)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("memory", "at_least"), [("20MB", 0), ("80MB", 20)])
 def test_no_more_memory_than_given(memory, at_least):
     done = subprocess.run(

@@ -22,12 +22,6 @@ FOUND = pd.DataFrame({
 })  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
 def test_every_verdict_has_a_colour_and_a_sign():
     assert tuple(VERDICTS) == verdicts.VERDICTS
     assert all(len(set(each)) == 4 for each in zip(*VERDICTS.values(), strict=True))

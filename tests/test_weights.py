@@ -77,6 +77,7 @@ def test_sixteen_bits_change_nothing_beyond_rounding(tiny, small, tmp_path):
         write_variant(lm, tmp_path / "none", "pruning")
 
 
+@pytest.mark.slow
 def test_the_table_says_what_the_functions_say(tiny, tmp_path):
     model = tiny("gemma3")
     command = ["--model", model, "--corpus", str(CORPUS), "--sentences", "8", "--bits", "3",

@@ -54,6 +54,7 @@ def test_documents_share_the_length_of_their_noise():
     assert 0.4 < logs.std() < 1.8  # of 12 documents, drawn with a standard deviation of 1
 
 
+@pytest.mark.slow
 def test_sentences_of_a_document_are_not_independent_and_blocks_cover_better():
     knobs = {"languages": 8, "hidden": 24, "noise": 0.6, "offset": 0.6, "seed": 0}
     world = make_world(sentences=120 * 49, document=7, uneven=1.0, **knobs)

@@ -137,14 +137,16 @@ def _same_table(kept, made, tolerance):
     return compare_tables(old, new, "", None).empty
 
 
-def png(fig: "Figure", dpi: float = 160) -> bytes:
-    """A figure as PNG of at most 256 colours, a third of the size of one with all.
+def png(fig: "Figure", dpi: float = 160, colors: int = 256) -> bytes:
+    """A figure as PNG of few colours, a third of the size of one with all.
 
     Parameters
     ----------
     fig : matplotlib.figure.Figure
     dpi : float
         Dots an inch; notebooks show 80.
+    colors : int
+        At most; up to 256.
 
     Returns
     -------
@@ -155,15 +157,15 @@ def png(fig: "Figure", dpi: float = 160) -> bytes:
 
     full, small = io.BytesIO(), io.BytesIO()
     fig.savefig(full, format="png", dpi=dpi, bbox_inches="tight")
-    Image.open(full).convert("RGB").quantize(256).save(small, "png", optimize=True)
+    Image.open(full).convert("RGB").quantize(colors).save(small, "png", optimize=True)
     return small.getvalue()
 
 
 def shown(fig: "Figure", dpi: float = 70) -> Any:
-    """A figure for a notebook that holds many, as :func:`png` (``IPython.display.Image``)."""
+    """A figure for a notebook that holds many, of 64 colours (``IPython.display.Image``)."""
     from IPython.display import Image
 
-    return Image(png(fig, dpi=dpi))
+    return Image(png(fig, dpi, colors=64))
 
 
 def figures_folder(caption: Caption) -> Path:

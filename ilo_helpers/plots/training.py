@@ -140,10 +140,9 @@ def arms(
     axes[0, 0].invert_yaxis()
     named = {f"{rate:g}": color for rate, color in shades.items()}
     color_legend(fig, named, named, title="learning rate", loc="outside right upper")
-    marks = {"ruined": ("o", "0.3"), "mean": ("|", "black")}
     marks = [
         Line2D([], [], linestyle="", marker=mark, color=color, markerfacecolor="none", label=told)
-        for told, (mark, color) in marks.items()
+        for told, mark, color in [("ruined", "o", "0.3"), ("mean", "|", "black")]
     ]
     fig.legend(handles=marks, title="a dot a run", loc="outside right lower")
     return titled(fig, title)
