@@ -44,6 +44,13 @@ def test_a_row_a_claim_and_a_cell_a_finding_in_the_colour_of_its_verdict():
     assert widths[2] > widths[0] == pytest.approx(widths[1])
 
 
+def test_more_than_four_findings_take_a_second_line():
+    many = pd.concat([FOUND[:1]] * 6 + [FOUND[2:]], ignore_index=True)
+    (ax,) = plots.verdict_board(many, "T").axes
+    rows = [round(box.get_y() + 0.46, 2) for box in ax.patches]
+    assert rows[:7] == [0, 0, 0, 1, 1, 1, 2] and len({*rows[7:]}) == 1
+
+
 def test_numbers_have_the_places_that_tell_the_ends_from_the_value():
     for value, low, high, told in [
         (0.0123, 0.01, 0.02, "0.012 (0.010 to 0.020)"),

@@ -83,6 +83,7 @@ def frozen_parts(table: pd.DataFrame, title: str) -> Figure:
                     va="center", color="white", backgroundcolor=free, fontsize="small")  # fmt: skip
     places = [x + 0.43 for x in range(table.shape[1])]
     ax.set_xticks(places, table.columns)
+    ax.set_xlabel("table of tokens, and blocks by number")
     ax.set_yticks(range(len(table)), [ARMS.get(arm, arm) for arm in table.index])
     ax.set(xlim=(-0.2, table.shape[1]), ylim=(len(table) - 0.5, -0.5))
     ax.grid(visible=False)

@@ -1,6 +1,7 @@
 """Figures of notebook 11: what became of every claim, and all figures on one sheet."""
 
 import io
+import math
 import textwrap
 
 import matplotlib.pyplot as plt
@@ -18,10 +19,13 @@ VERDICTS = {
     "could not be tested here": ("#BBBBBB", "?"),
 }  # fmt: skip
 
+#: Cells of a claim in one line.
+CELLS = 4
+
 
 @drawing
 def verdict_board(table: pd.DataFrame, title: str) -> Figure:
-    """Every claim with its numbers: a row a claim, a cell a finding, coloured by its verdict.
+    """Every claim with its numbers: a cell a finding, coloured by its verdict.
 
     Below a number stand its setting and as much of the reason as has room, three lines in all.
 
@@ -37,25 +41,34 @@ def verdict_board(table: pd.DataFrame, title: str) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    claims = list(table.groupby(["figure", "claim", "number"], sort=False))
-    fig, ax = plt.subplots(figsize=(14, 1.2 + 0.72 * len(claims)))
-    for row, ((figure, claim, number), part) in enumerate(claims):
+    claims, row = list(table.groupby(["figure", "claim", "number"], sort=False)), 0
+    rows = sum(math.ceil(len(part) / CELLS) for _, part in claims)
+    fig, ax = plt.subplots(figsize=(14, 1.2 + 0.72 * rows))
+    for (figure, claim, number), part in claims:
         told = f"{number}; interval: {part['interval'].iloc[0]}" if number != "none" else ""
         ax.text(0, row, figure, va="center", fontsize=11)
         ax.text(0.5, row - 0.05, textwrap.fill(claim, 70), va="bottom", fontsize=10)
         ax.text(0.5, row, textwrap.fill(told, 80), va="top", fontsize=8.5, color="0.25")
-        edges = np.linspace(6, 14, len(part) + 1)
-        for left, right, finding in zip(edges, edges[1:], part.itertuples(), strict=False):
-            wide = int(16 * (right - left))  # letters in a line
-            below = textwrap.wrap(finding.setting, wide)
-            room = max(1, 3 - len(below))
-            below += textwrap.wrap(finding.why, wide, max_lines=room, placeholder=" …")
-            _cell(ax, (left, right, row), finding.verdict, _told(finding), "\n".join(below))
+        findings = list(part.itertuples())
+        for places in np.array_split(np.arange(len(part)), math.ceil(len(part) / CELLS)):
+            _line(ax, row, [findings[place] for place in places])
+            row += 1
     for place, verdict in enumerate(VERDICTS):
-        _cell(ax, (3.5 * place, 3.5 * place + 3.5, len(claims) + 0.1), verdict, verdict, "")
-    ax.set(xlim=(0, 14), ylim=(len(claims) + 0.6, -0.5))
+        _cell(ax, (3.5 * place, 3.5 * place + 3.5, rows + 0.1), verdict, verdict, "")
+    ax.set(xlim=(0, 14), ylim=(rows + 0.6, -0.5))
     ax.axis("off")
     return style.titled(fig, title)
+
+
+def _line(ax, row, findings):
+    """Cells side by side."""
+    edges = np.linspace(6, 14, len(findings) + 1)
+    for left, right, finding in zip(edges, edges[1:], findings, strict=False):
+        wide = int(16 * (right - left))  # letters in a line
+        below = textwrap.wrap(finding.setting, wide)
+        room = max(1, 3 - len(below))
+        below += textwrap.wrap(finding.why, wide, max_lines=room, placeholder=" …")
+        _cell(ax, (left, right, row), finding.verdict, _told(finding), "\n".join(below))
 
 
 def _cell(ax, place, verdict, told, below):
