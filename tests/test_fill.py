@@ -423,7 +423,7 @@ def test_a_large_layer_is_searched_by_all_workers_there_are(
     kept = world(np.random.default_rng(0).normal(size=(2, 4, 9, 12)).astype(np.float32))
     kept.to_dataset(name="acts").to_zarr(tmp_path / "acts.zarr", zarr_format=2)
     acts = xr.open_zarr(tmp_path / "acts.zarr", chunks=None)["acts"]
-    one, broken = acts.isel(layer=[1]), kept.isel(layer=[0]).copy()
+    one, broken = acts.isel(layer=[1]), kept.copy()
     broken[0, 2, 3] = np.nan
     broken.to_dataset(name="acts").to_zarr(tmp_path / "nan.zarr", zarr_format=2)
     broken = xr.open_zarr(tmp_path / "nan.zarr", chunks=None)["acts"]
@@ -454,7 +454,12 @@ def test_a_large_layer_is_searched_by_all_workers_there_are(
         nearest_neighbors(kept.isel(layer=[1]), 4)  # in memory
         assert "language:" not in capsys.readouterr().out
         with pytest.raises(ValueError, match="layer 0, language l2, sentence 3: .* not finite"):
+            nearest_neighbors(broken.isel(layer=[0]), 5)
+        monkeypatch.setattr(parts, "worker_count", lambda _: 5)
+        with pytest.raises(ValueError, match="layer 0, language l2, sentence 3: .* not finite"):
             nearest_neighbors(broken, 5)
+        assert "neighbours, layer 1, language: 100%" in (told := capsys.readouterr().out)
+        assert "neighbours, layer: 100%" in told  # the layer that is whole
     here = nearest_neighbors(one, 5, keep=False)
     for name in ("index", "distance"):
         np.testing.assert_array_equal(found[name], here[name])

@@ -40,16 +40,21 @@ def _fill_by_rows(store, acts, how):
     kind = f"rows-of-{store.path.name[-12:]}"
     # of two clients one at a time; the layers' own locks are for the workers
     with alone(store.path / ".rows.lock", store.path.name):
-        jobs, missing = {}, store.missing()
+        jobs, missing, errors = {}, store.missing(), []
         check_disk([(store, missing)] * 2)  # the rows, and the layers that are put together
         for layer in missing:
             coords = store.coords | {"layer": [layer]}
             rows = Store("neighbors", kind, coords, store.variables, "language", store.attrs)
             make = functools.partial(_rows, acts.sel(layer=[layer]), *how)
             languages = {code: place for place, code in enumerate(rows.parts)}
-            fill([rows], languages, make, f"neighbours, layer {layer}, language", "language")
-            jobs[layer] = rows
+            try:
+                fill([rows], languages, make, f"neighbours, layer {layer}, language", "language")
+                jobs[layer] = rows
+            except ValueError as error:  # a bad row; the other layers are made
+                errors.append(error)
         fill([store], jobs, _put_together, "neighbours, layer", "layer")
+        if errors:
+            raise errors[0]
         for left in store.path.parent.glob(f"{kind}--*"):
             shutil.rmtree(left, ignore_errors=True)
 
