@@ -41,13 +41,19 @@ def unit_rows(embeddings: xr.DataArray, subtract: np.ndarray | None = None) -> x
         labels = pd.Series(np.asarray(subtract))
         labels = labels.where(labels.map(labels.value_counts()) >= SMALLEST, "")
         for places in labels.groupby(labels).indices.values():
-            rows[places] -= rows[places].mean(0)
+            part = rows[places]
+            rows[places] = part - part.mean(0)
         rows = _scaled(rows)
     return embeddings.copy(data=rows)
 
 
 def _scaled(rows):
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    """Rows of length 1, some thousand at a time: whole tables do not fit into a cache."""
+    scaled = np.empty_like(rows)
+    for start in range(0, len(rows), 4096):
+        part = rows[start : start + 4096]
+        scaled[start : start + 4096] = part / np.linalg.norm(part, axis=1, keepdims=True)
+    return scaled
 
 
 def separability(
