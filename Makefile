@@ -13,7 +13,7 @@ help:
 	@echo "make reproduce [NOTEBOOKS=\"01 03\" MODEL=… CORPUS=… K=… TAU=… SEED=… CLUSTER=… …]"
 	@echo "make parameters   what can be given to it: every parameter of every notebook"
 	@echo "make check        run the notebooks, compare their numbers with those in figures/"
-	@echo "make quick        lint, types, and the tests that take a minute"
+	@echo "make quick        lint, types, and the quick tests: a minute"
 	@echo "make test         the same, all other tests, every notebook on a slice"
 	@echo "make test-browser the explorer in a real browser (Debian: chromium)"
 	@echo "make slice        write the slice's numbers, tests/slice, anew"
@@ -72,11 +72,13 @@ book: .venv/ready
 	$(BIN)/sphinx-build -W --keep-going -q -b html book build/book
 	@echo "build/book/index.html"
 
-# Every run of figures/gemma-3-270m--udhr/05_runs.csv. What the tables have is skipped.
+# Every run of figures/*/05_runs.csv, and those that are still to be made. What the tables have is
+# skipped.
 SWEEP := $(BIN)/python -m ilo_helpers.training.sweep --seed 0 1 2 $(addprefix --cluster ,$(CLUSTER))
 ARMS := none table table+first-8 table+last-8 table+random-8 first-8
 sweep: .venv/ready
 	$(SWEEP) --freeze $(ARMS) --learning-rate 5e-5 2e-5 1e-5 1e-4
+	$(SWEEP) --freeze none table table+first-8 --learning-rate 1e-5 --seed 3 4
 	$(SWEEP) --freeze lora --learning-rate 5e-4 2e-4 1e-4 1e-3
 	$(SWEEP) --freeze $(ARMS) --learning-rate 2e-5 --language swh_Latn
 	$(SWEEP) --freeze none table table+first-8 table+last-8 --learning-rate 2e-5 --epochs 1 \

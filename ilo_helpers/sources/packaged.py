@@ -5,6 +5,7 @@ import shutil
 import struct
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -120,8 +121,10 @@ def _from_gguf(gguf, folder):
     class Reader(GGUFReader):
         """With a plain array in place of a memmap, of which a million parts take twice as long."""
 
+        data: Any
+
         def _get(self, *args, **options):
-            vars(self)["data"] = np.asarray(self.data)
+            self.data = np.asarray(self.data)
             return super()._get(*args, **options)
 
     options = {"gguf_file": gguf.name}

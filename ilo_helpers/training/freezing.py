@@ -44,7 +44,7 @@ def freeze_parameters(
         set_seed(seed)
         return get_peft_model(network, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"))
     blocks = find_blocks(network, layers)
-    table, *frozen = frozen_parts(freeze, layers, seed)
+    table, *frozen = parts_that_stay(freeze, layers, seed)
     of_blocks = {id(parameter) for parameter in blocks.parameters()}
     for parameter in network.parameters() if table else ():
         if id(parameter) not in of_blocks:
@@ -57,7 +57,7 @@ def freeze_parameters(
     return network
 
 
-def frozen_parts(freeze: str, layers: int, seed: int = 0) -> list[bool]:
+def parts_that_stay(freeze: str, layers: int, seed: int = 0) -> list[bool]:
     """Whether the token table, with all outside of the blocks, and then each block stays as it is.
 
     Parameters
