@@ -13,6 +13,7 @@ from ilo_helpers.validity.prediction import (
     chosen_layers,
     differences,
     predictions,
+    summary,
     weighted_partial,
 )
 
@@ -154,6 +155,21 @@ def test_a_layer_chosen_by_luck_does_not_hold_on_the_other_half():
     noise = found.loc["noise"]
     assert noise["chosen"] > 0.3 and abs(noise["tried"]) < 0.25 and noise["low"] < 0 < noise["high"]
     assert np.isnan(found.loc["flat", "tried"])
+
+
+def test_a_summary_counts_what_is_sure_and_on_which_side():
+    table = pd.DataFrame({
+        "skill": ["a"] * 4 + ["b"], "measure": ["x", "y", "x", "y", "x"], "layer": [0, 0, 1, 1, 0],
+        "rho": [0.5, -0.6, 0.7, np.nan, 0.1], "low": [0.1, -0.9, 0.2, np.nan, -0.2],
+        "high": [0.8, -0.1, 0.9, np.nan, 0.4], "partial_low": [-0.1, -0.8, 0.1, np.nan, np.nan],
+        "partial_high": [0.3, -0.2, 0.5, np.nan, np.nan],
+    })  # fmt: skip
+    found = summary(table).set_index("skill")
+    counts = ["correlations", "sure", "negative", "held", "held_negative"]
+    assert found.loc["a", counts].tolist() == [3, 3, 1, 2, 1]
+    assert found.loc["b", counts].tolist() == [1, 0, 0, 0, 0]
+    best = ["measure", "layer", "rho", "low", "high"]
+    assert found.loc["a", best].tolist() == ["x", 1, 0.7, 0.2, 0.9]
 
 
 def test_measures_of_a_study(study_of_world):

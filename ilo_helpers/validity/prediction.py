@@ -148,6 +148,33 @@ def chosen_layers(
     return pd.DataFrame(rows)
 
 
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Of every skill: how many correlations are surely not 0, and the greatest of them.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of :func:`predictions`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a skill: correlations (int), measures at layers that have one; sure, those whose
+        interval leaves out 0, and negative, how many of these are below it; the same with resource
+        class and Latin script held fixed (held, held_negative); measure, layer, rho, low and high
+        of the greatest correlation.
+    """
+    rows = {}
+    for skill, part in table.dropna(subset="rho").groupby("skill", sort=False):
+        rows[skill] = {"correlations": len(part)}
+        for before, names in {"": ["sure", "negative"], "partial_": ["held", "held_negative"]}.items():
+            above, below = part[f"{before}low"] > 0, part[f"{before}high"] < 0
+            rows[skill] |= dict(zip(names, [(above | below).sum(), below.sum()], strict=True))
+        greatest = part.loc[part["rho"].idxmax()]
+        rows[skill] |= greatest[["measure", "layer", "rho", "low", "high"]].to_dict()
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("skill").reset_index()
+
+
 def weighted_partial(
     ranks: np.ndarray, controls: np.ndarray, weights: np.ndarray | None = None
 ) -> np.ndarray:
