@@ -7,6 +7,7 @@ import pytest
 from ilo_helpers.training.comparison import (
     compare_arms,
     compare_as_well_learned,
+    pairs_as_well_learned,
     summarize_runs,
     without_copies,
 )
@@ -93,10 +94,14 @@ def test_as_well_learned_pairs_by_development_loss():
     table["forgotten"] = 0.1
     found = compare_as_well_learned(table).set_index("freeze")
     assert list(found.index) == ["near"] and found.loc["near", "pairs"] == 4
+    pairs = pairs_as_well_learned(summarize_runs(table))
+    assert pairs["run"].tolist() == [f"near{seed}" for seed in range(4)]
+    assert pairs["run_home"].tolist() == [f"none{seed}" for seed in range(4)]
     again = compare_arms(table).set_index("freeze")
     assert found.loc["near", "difference"] == pytest.approx(again.loc["near", "difference"])
     ruined = table.assign(forgotten=5.0)
     assert compare_as_well_learned(ruined).empty
+    assert list(pairs_as_well_learned(summarize_runs(ruined))) == list(pairs)
 
 
 def test_names_spelled_as_in_english_are_left_out():

@@ -107,29 +107,47 @@ def compare_arms(
 def compare_as_well_learned(
     results: pd.DataFrame, baseline: str = "none", draws: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
-    """The same between runs of one seed that learned the trained language equally well.
-
-    Each run of the baseline that is not ruined is set beside that run of the arm, at any learning
-    rate, whose development loss is nearest, if it is within :data:`ALIKE`.
+    """The same between the runs of :func:`pairs_as_well_learned`, at any learning rate.
 
     Returns
     -------
     pandas.DataFrame
         freeze, pairs (int), seeds, difference, low, high, detectable; as :func:`compare_arms`.
     """
-    runs = summarize_runs(results)
-    runs, answers = runs[~runs["ruined"]], _answers(results)
-    rows = []
-    for arm in runs["freeze"].unique():
-        pairs = [
-            {"run": near["run"], "run_home": home.run, "seed": home.seed}
-            for home in runs[runs["freeze"] == baseline].itertuples()
-            if (near := _nearest(runs, arm, home)) is not None
-        ]
-        if arm != baseline and pairs:
-            found = _difference(answers, pd.DataFrame(pairs), draws, seed)
-            rows.append({"freeze": arm, "pairs": len(pairs), **found})
-    return pd.DataFrame(rows)
+    answers = _answers(results)
+    pairs = pairs_as_well_learned(summarize_runs(results), baseline)
+    return pd.DataFrame([
+        {"freeze": arm, "pairs": len(part), **_difference(answers, part, draws, seed)}
+        for arm, part in pairs.groupby("freeze", sort=False)
+    ])  # fmt: skip
+
+
+def pairs_as_well_learned(runs: pd.DataFrame, baseline: str = "none") -> pd.DataFrame:
+    """Runs of one seed that learned the trained language equally well.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        Of :func:`summarize_runs`, of one task and training language.
+    baseline : str
+        What the arms are compared with; a value of ``freeze``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        freeze, run, run_home, seed: for each run of the baseline that is not ruined (run_home), in
+        every other arm the run, at any learning rate, whose development loss is nearest, if it is
+        within :data:`ALIKE` and not ruined.
+    """
+    sound = runs[~runs["ruined"]]
+    homes = sound[sound["freeze"] == baseline]
+    pairs = [
+        {"freeze": arm, "run": near["run"], "run_home": home.run, "seed": home.seed}
+        for arm in sound["freeze"].unique()
+        for home in homes.itertuples()
+        if arm != baseline and (near := _nearest(sound, arm, home)) is not None
+    ]
+    return pd.DataFrame(pairs, columns=["freeze", "run", "run_home", "seed"])
 
 
 def _nearest(runs, arm, home):

@@ -167,9 +167,12 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     rows = {}
     for skill, part in table.dropna(subset="rho").groupby("skill", sort=False):
         rows[skill] = {"correlations": len(part)}
-        for before, names in {"": ["sure", "negative"], "partial_": ["held", "held_negative"]}.items():
+        for before, sure, negative in [
+            ("", "sure", "negative"),
+            ("partial_", "held", "held_negative"),
+        ]:
             above, below = part[f"{before}low"] > 0, part[f"{before}high"] < 0
-            rows[skill] |= dict(zip(names, [(above | below).sum(), below.sum()], strict=True))
+            rows[skill] |= {sure: (above | below).sum(), negative: below.sum()}
         greatest = part.loc[part["rho"].idxmax()]
         rows[skill] |= greatest[["measure", "layer", "rho", "low", "high"]].to_dict()
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("skill").reset_index()
