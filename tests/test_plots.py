@@ -508,8 +508,8 @@ def test_rates_are_in_the_cells_of_their_languages():
 
 def test_regions_are_mapped_in_three_colourings():
     fig = plots.region_maps(REGIONS, "T")
-    assert titles(fig)[::2] == ["layer 0, by language", "layer 0, by family",
-                                "layer 0, shared region (rings) and fragments"]  # fmt: skip
+    assert titles(fig)[2::2] == ["layer 0, by family",
+                                 "layer 0, shared region (rings) and fragments"]  # fmt: skip
     for column, (_, part) in zip((fig.axes[::2], fig.axes[1::2]), REGIONS.groupby("layer"),
                                  strict=True):  # fmt: skip
         assert len({color for _, color in dots(column[0])}) == len(CODES)
@@ -522,11 +522,20 @@ def test_regions_are_mapped_in_three_colourings():
             assert set(zip(places, colors, strict=True)) <= set(dots(ax))
         rings = column[2].collections[1]  # drawn after the dots
         np.testing.assert_allclose(rings.get_offsets(), part.loc[part["fragment"] == 0, ["x", "y"]])
-        assert sorted(text.get_text() for text in column[0].texts) == sorted(
-            code[:3] for code in CODES
-        )
         # of the fragments 1, 2 and 11 the ten largest are numbered
         assert sorted(text.get_text() for text in column[2].texts) == ["1", "2"]
+
+
+def test_a_language_is_named_where_its_points_lie_together():
+    spread = np.random.default_rng(0).normal(size=(40, 2))
+    points = pd.DataFrame(spread, columns=["x", "y"]).assign(
+        layer=0, language=["deu_Latn"] * 20 + ["ces_Latn"] * 20, sentence=[*range(20)] * 2,
+        family="Slavic", fragment=0, fragment_family="Slavic",
+    )  # fmt: skip
+    points.loc[20:, ["x", "y"]] = 3 + 0.1 * spread[20:]
+    fig = plots.region_maps(points, "T")
+    assert [text.get_text() for text in fig.axes[0].texts] == ["ces"]
+    assert titles(fig)[0] == "layer 0, by language (1 of 2 lie together)"
 
 
 def test_maps_stand_beside_what_they_keep():

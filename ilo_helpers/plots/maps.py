@@ -11,6 +11,8 @@ from .style import FAMILY_COLORS, alternating, color_legend, drawing, in_turn, t
 
 #: Fragments that are named on the map by their numbers.
 NUMBERED = 10
+#: Share of the spread of all points below which those of a language lie together, and are named.
+TOGETHER = 0.5
 #: What a map may keep: columns of the table, and their names.
 KEPT = {
     "trustworthiness": "trustworthiness", "continuity": "continuity", "kept": "neighbours kept",
@@ -37,6 +39,16 @@ def _name_medians(ax, points, names):
     adjust_text(texts, ax=ax, expand=(1.05, 1.1), iter_lim=100)
 
 
+def _together(points):
+    """Points of the languages that have a place of their own, and are not all over the map."""
+
+    def spread(part):
+        return np.median(np.hypot(*(part - part.median()).to_numpy().T))
+
+    xy, whole = ["x", "y"], spread(points[["x", "y"]])
+    return points.groupby("language").filter(lambda part: spread(part[xy]) < TOGETHER * whole)
+
+
 @drawing
 def region_maps(points: pd.DataFrame, title: str) -> Figure:
     """One map a layer (columns) in three colourings (rows): language, family, region.
@@ -46,7 +58,8 @@ def region_maps(points: pd.DataFrame, title: str) -> Figure:
     points : pandas.DataFrame
         Columns layer, language, sentence, x, y, family, fragment (0: the shared region) and
         fragment_family (family of the fragment's commonest language, which colours it). The
-        largest fragments have their numbers at the median of their points.
+        largest fragments have their numbers at the median of their points, and languages their
+        names, if half of their points lie within half the distance that half of all points do.
     title : str
 
     Returns
@@ -58,8 +71,11 @@ def region_maps(points: pd.DataFrame, title: str) -> Figure:
     size = (3.8 * len(layers), 10.4)
     fig, axes = plt.subplots(3, len(layers), figsize=size, squeeze=False)
     for column, (layer, part) in zip(axes.T, points.groupby("layer", sort=False), strict=True):
-        dots(column[0], part, "language", by_language, f"layer {layer}, by language")
-        _name_medians(column[0], part, part["language"].str[:3])
+        named = _together(part)
+        count = f"{named['language'].nunique()} of {part['language'].nunique()}"
+        name = f"layer {layer}, by language ({count} lie together)"
+        dots(column[0], part, "language", by_language, name)
+        _name_medians(column[0], named, named["language"].str[:3])
         dots(column[1], part, "family", FAMILY_COLORS, f"layer {layer}, by family")
         shared, rest = part[part["fragment"] == 0], part[part["fragment"] > 0]
         name = f"layer {layer}, shared region (rings) and fragments"
