@@ -91,6 +91,8 @@ def test_correlations_are_lines_with_bands():
     assert drawn["ILO"] == [0, 0.2] and drawn["P@1"] == [0.4, 0.6]
     vertices = fig.axes[1].collections[0].get_paths()[0].vertices
     assert {tuple(each) for each in vertices} >= {(0, -0.5), (0, 0.5), (1, -0.1), (1, 0.4)}
+    apart = plots.correlations_by_layer(FOUND, "T", label="a less b", limit=2).axes[0]
+    assert apart.get_ylabel() == "a less b" and apart.get_ylim() == (-2, 2)
 
 
 def test_chosen_layers_are_told_beside_what_they_gave():

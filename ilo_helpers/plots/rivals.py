@@ -83,7 +83,10 @@ def predictions_by_layer(table: pd.DataFrame, title: str) -> Figure:
 
 
 @drawing
-def correlations_by_layer(table: pd.DataFrame, title: str, hue: str = "measure") -> Figure:
+def correlations_by_layer(
+    table: pd.DataFrame, title: str, hue: str = "measure",
+    label: str = "Spearman's ρ over languages", limit: float = 1,
+) -> Figure:  # fmt: skip
     """Correlations by layer as lines with their intervals: a panel a skill.
 
     Parameters
@@ -93,6 +96,10 @@ def correlations_by_layer(table: pd.DataFrame, title: str, hue: str = "measure")
     title : str
     hue : str
         A line for each of its values.
+    label : str
+        What is drawn.
+    limit : float
+        Its greatest value: 2 for a difference of two correlations.
 
     Returns
     -------
@@ -100,14 +107,14 @@ def correlations_by_layer(table: pd.DataFrame, title: str, hue: str = "measure")
     """
     skills = dict(list(table.groupby("skill", sort=False)))
     colors = style.in_turn(table[hue])
-    fig, axes, lowest = style.panels(len(skills), 3.7, 2.9, below=0.5)
+    fig, axes, lowest = style.panels(len(skills), 3.7, 2.9, below=0.5, sharex=False)
     for ax, (skill, part) in zip(axes, skills.items(), strict=True):
         for name, color, line in style.colored(part, hue, colors):
             ax.plot(line["layer"], line["rho"], color=color, marker="o", label=name)
             ax.fill_between(line["layer"], line["low"], line["high"], color=color, alpha=0.12)
         ax.axhline(0, color="0.4", linestyle=":")
-        ax.set(title=skill, ylim=(-1, 1))
-    axes[0].set_ylabel("Spearman's ρ over languages")
+        ax.set(title=skill, ylim=(-limit, limit))
+    axes[0].set_ylabel(label)
     style.whole_numbers(*lowest)
     style.legend_below(fig)
     return style.titled(fig, title)
@@ -118,7 +125,8 @@ def chosen_and_tried(table: pd.DataFrame, title: str) -> Figure:
     """How well a measure predicts where its layer was chosen, and on other languages.
 
     A panel a skill, a row a measure: an open dot where the layer was chosen, a full one with its
-    interval where it was tried, and the layer.
+    interval where it was tried, and the layer chosen most often; nothing where too few languages
+    differ from each other.
 
     Parameters
     ----------
@@ -144,7 +152,7 @@ def chosen_and_tried(table: pd.DataFrame, title: str) -> Figure:
                 ax.annotate(f"{layer:g}", (1.1, row), fontsize=7, va="center")
         ax.axvline(0, color="0.4", linestyle=":")
         ax.set(title=skill, xlim=(-1, 1.3), yticks=rows, yticklabels=names)
-        ax.set_xlabel("Spearman's ρ; at the right: layer")
+        ax.set_xlabel("Spearman's ρ; right: layer chosen most")
     axes[0].invert_yaxis()
     return style.titled(fig, title)
 

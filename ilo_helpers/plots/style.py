@@ -133,12 +133,12 @@ def with_languages(table: pd.DataFrame) -> pd.DataFrame:
     return table.join(known[known.columns.difference(table.columns)], on="language")
 
 
-def panels(count: int, width: float, height: float, below: float = 0) -> tuple:
+def panels(count: int, width: float, height: float, below: float = 0, sharex: bool = True) -> tuple:
     """Figure, panels (at most three a row), and those with none below; sizes in inches."""
     columns = min(count, 3)
     rows = -(-count // columns)
     size = (width * columns, height * rows + below) if count > 1 else (7.5, 3.8)
-    fig, axes = plt.subplots(rows, columns, figsize=size, sharex=True, squeeze=False)
+    fig, axes = plt.subplots(rows, columns, figsize=size, sharex=sharex, squeeze=False)
     for ax in axes.flat[count:]:
         ax.remove()
     lowest = list(axes.flat[max(0, count - columns) : count])
