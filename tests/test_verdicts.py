@@ -244,6 +244,10 @@ def test_the_spread_of_a_prediction_over_halves_gives_no_verdict():
     assert found.verdict == UNTESTED and found.setting == "cldr, probe"
     assert found.why.startswith("the spread over halves (0.20 to 0.80) is no interval")
     assert found.why.endswith("given resources and script, surely above 0 at 1 of 2 layers")
+    tried, layers = choice("cldr, probe", 0.2)
+    script = tried.iloc[:1].assign(measure="Latin script", tried=-0.5)
+    (found,) = judge("ρ of a classifier", pd.concat([tried, script]), layers)
+    assert found.why.endswith("at 1 of 2 layers; Latin script alone −0.50")
     gain = choice("cldr, gain, 1e-05", 0.2)
     assert judge("ρ of a classifier", *gain) == []
     assert [each.value for each in judge("ρ of the gain", *gain)] == [0.5]

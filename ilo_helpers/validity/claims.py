@@ -25,6 +25,8 @@ from .verdicts import (
 EARLY = 8
 #: The arm of the paper's code: token table and first blocks frozen.
 FROZEN = f"table+first-{EARLY}"
+#: What is known of a language without a model; notebook 8 sets it beside the measures.
+BASELINES = ["resource class", "Latin script"]
 #: A change of ILO, of P@1 or of a share of right answers that counts as none.
 SMALL = 0.01
 
@@ -239,6 +241,8 @@ def _predicts(word):
             above = layers[row.skill]["partial_low"] > 0
             why = f"the spread over halves ({row.low:.2f} to {row.high:.2f}) is no interval; given "
             why += f"resources and script, surely above 0 at {above.sum()} of {len(above)} layers"
+            plain = choice[(choice["skill"] == row.skill) & choice["measure"].isin(BASELINES)]
+            why += "".join(f"; {at.measure} alone {at.tried:.2f}" for at in plain.itertuples())
             found.append(Finding(row.tried, setting=row.skill, why=why.replace("-", "−")))
         return found
 
