@@ -269,7 +269,7 @@ CLAIMS = [
           "none", ("04_shared",), _shared_region),
     Claim("text", "what is shared is meaning",
           "translations among the neighbours in other languages",
-          "documents (UDHR); none on FLORES", ("04_offsets",), _shared_meaning),
+          "documents (UDHR), sentences (FLORES)", ("04_offsets",), _shared_meaning),
     Claim("text", "outside it are fragments",
           "sentences outside that are in a fragment of several languages of one family",
           "none", ("04_fragments",), _fragments_of_families),
