@@ -522,6 +522,10 @@ def test_regions_are_mapped_in_three_colourings():
             assert set(zip(places, colors, strict=True)) <= set(dots(ax))
         rings = column[2].collections[1]  # drawn after the dots
         np.testing.assert_allclose(rings.get_offsets(), part.loc[part["fragment"] == 0, ["x", "y"]])
+        named = [text.get_text() for text in column[0].texts]
+        assert set(named) <= {code[:3] for code in CODES}
+        count = f"({len(named)} of {len(CODES)} lie together)"
+        assert titles(fig)[fig.axes.index(column[0])].endswith(f"by language {count}")
         # of the fragments 1, 2 and 11 the ten largest are numbered
         assert sorted(text.get_text() for text in column[2].texts) == ["1", "2"]
 
