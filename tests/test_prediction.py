@@ -8,7 +8,7 @@ from scipy import stats
 
 from ilo_helpers import ilo_scores, language_table, nearest_neighbors, open_study
 from ilo_helpers.validity.alignment import ALIGNMENT_METRICS, alignment_scores
-from ilo_helpers.validity.measures import OWN, language_measures
+from ilo_helpers.validity.measures import BASELINES, OWN, baselines, language_measures
 from ilo_helpers.validity.prediction import (
     chosen_layers,
     differences,
@@ -170,6 +170,13 @@ def test_a_summary_counts_what_is_sure_and_on_which_side():
     assert found.loc["b", counts].tolist() == [1, 0, 0, 0, 0]
     best = ["measure", "layer", "rho", "low", "high"]
     assert found.loc["a", best].tolist() == ["x", 1, 0.7, 0.2, 0.9]
+
+
+def test_baselines_are_what_the_table_of_languages_says():
+    found = baselines(LANGUAGES.loc[["eng_Latn", "tha_Thai"]])
+    assert list(found) == BASELINES and found["Latin script"].tolist() == [1.0, 0.0]
+    classes = LANGUAGES.loc[["eng_Latn", "tha_Thai"], "resource_class"]
+    assert found["resource class"].tolist() == classes.astype(float).tolist()
 
 
 def test_measures_of_a_study(study_of_world):

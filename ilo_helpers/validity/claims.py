@@ -11,6 +11,7 @@ import pandas as pd
 from ..languages import language_table
 from ..training.comparison import compare_arms, compare_as_well_learned, summarize_runs
 from ..training.sweep import by_language
+from .measures import BASELINES
 from .verdicts import (
     CONTRADICTED,
     UNTESTED,
@@ -25,8 +26,6 @@ from .verdicts import (
 EARLY = 8
 #: The arm of the paper's code: token table and first blocks frozen.
 FROZEN = f"table+first-{EARLY}"
-#: What is known of a language without a model; notebook 8 sets it beside the measures.
-BASELINES = ["resource class", "Latin script"]
 #: A change of ILO, of P@1 or of a share of right answers that counts as none.
 SMALL = 0.01
 

@@ -19,7 +19,27 @@ OWN = [
     "bridge", "reach", "ILO", "ILO without translations", "ILO without BOS", "ILO without length",
     "ILO, CSLS", "ILO with the source", "label overlap",
 ]  # fmt: skip
+#: What is known of a language without a model, to set beside what is measured in one.
+BASELINES = ["resource class", "Latin script"]
 AT = ["layer", "language"]
+
+
+def baselines(languages: pd.DataFrame) -> pd.DataFrame:
+    """What is known of every language without a model, as numbers.
+
+    Parameters
+    ----------
+    languages : pandas.DataFrame
+        As :func:`ilo_helpers.language_table`: resource_class, script.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns :data:`BASELINES`, float64: resource class (0 to 5, NaN where it is not known), and
+        1 for Latin script, 0 for another.
+    """
+    of = languages["resource_class"].astype(float), (languages["script"] == "Latin") * 1.0
+    return pd.DataFrame(dict(zip(BASELINES, of, strict=True)))
 
 
 def language_measures(study: Study, source: str) -> pd.DataFrame:
