@@ -46,7 +46,7 @@ quick: lint
 # in the end one after the other: a real model, or a cluster, takes all cores by itself
 test: quick
 	$(BIN)/python -m pytest -q -n logical -m "slow and not real and not browser and not cluster"
-	$(BIN)/python -m pytest -m "real or cluster"
+	$(BIN)/python -m pytest -v --durations=10 -m "real or cluster"
 
 # The explorer in JupyterLab and the book's page, in Debian's Chromium (apt-get install chromium).
 test-browser: .venv/ready

@@ -78,7 +78,7 @@ def workers():
 
     patience = {f"distributed.comm.timeouts.{name}": "300s" for name in ("connect", "tcp")}
     with (
-        dask.config.set(patience),
+        dask.config.set(patience | clusters.LASTING),
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as local,
     ):
         yield local
@@ -89,7 +89,7 @@ def client(workers):
     from distributed import Client
 
     with Client(workers) as client:
-        client.wait_for_workers(2)
+        client.wait_for_workers(2, timeout=300)
         yield client
 
 
@@ -525,3 +525,17 @@ def test_a_number_starts_so_many_processes_and_ends_them():
         (worker,) = client.scheduler_info()["workers"].values()
         assert worker["nthreads"] == os.cpu_count() and os.environ[VARIABLE].startswith("tcp://")
     assert current_client() is None and VARIABLE not in os.environ
+
+
+@pytest.mark.cluster
+def test_a_worker_that_dies_again_and_again_comes_back():
+    import dask
+
+    # Dask looks at once, not 15 seconds later, whether another process stands in its place
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": 0}), clusters.cluster("1"):
+        client = current_client()
+        for _ in range(2):
+            ((address, pid),) = client.run(os.getpid).items()
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda gone=address: gone not in client.scheduler_info()["workers"])
+            client.wait_for_workers(1, timeout=60)

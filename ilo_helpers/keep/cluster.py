@@ -22,6 +22,9 @@ from .paths import data_dir
 VARIABLE = "ILO_CLUSTER"
 #: How long to wait for a scheduler.
 _TIMEOUT = "15s"
+#: Dask gives a local worker up for good if, so long after a process of it died, none stands in
+#: its place: after 15 s by default, when a second one may just have died and be starting anew.
+LASTING = {"distributed.deploy.lost-worker-timeout": "365 days"}
 _TOPIC = "ilo-progress"
 #: Seconds between two messages of a worker on how far it is.
 _SECONDS = 1.0
@@ -82,11 +85,13 @@ def cluster(word: str | None) -> Iterator[None]:
             "a number of processes to start here, such as 4"
         )
     try:
+        import dask
         import distributed
     except ModuleNotFoundError:
         raise ModuleNotFoundError("a cluster needs Dask: pip install -e '.[cluster]'") from None
     with contextlib.ExitStack() as stack:
         if number:
+            stack.enter_context(dask.config.set(LASTING))
             share = max(1, (os.cpu_count() or 1) // number)
             started = distributed.LocalCluster(n_workers=number, threads_per_worker=share)
             word = stack.enter_context(started).scheduler_address
