@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from ..keep.arguments import one_of
+from .measures import baselines
 
 #: Random halves of the families, in one of which a layer is chosen.
 HALVES = 200
@@ -230,7 +231,7 @@ def _ranks(values, target):
 
 def _controls(known, held):
     """Of languages: places of their families, and ranks of what is held fixed."""
-    fixed = known[["resource_class", *held]].assign(latin=known["script"] == "Latin")
+    fixed = pd.concat([baselines(known), known[list(held)]], axis=1)
     return pd.factorize(known["family"])[0], stats.rankdata(fixed.astype(float), axis=0)
 
 
