@@ -1,6 +1,7 @@
 """What freezing changes, arm against arm: at the same learning rate, and as well learned.
 
-An interval resamples what was drawn: seeds, and test items, which all languages and arms share.
+An interval resamples what was drawn: seeds, and test items, which all languages and arms share. How
+far few seeds lie apart is hardly known, so their spread has Student's factor (our definition).
 """
 
 import numpy as np
@@ -181,8 +182,10 @@ def _difference(answers, pairs, draws, seed):
     by_seed = pd.DataFrame(apart).groupby(pairs["seed"].to_numpy()).mean().to_numpy()
     n, items = by_seed.shape
     mean, rng = by_seed.mean(), np.random.default_rng(seed)
-    # few seeds: resampling n of them spreads them too little, by √((n − 1) / n)
-    spread = np.sqrt(n / (n - 1)) if n > 1 else np.nan
+    # n seeds drawn of n spread too little, by √((n − 1) / n), and how far few seeds lie apart is
+    # hardly known: 95% of them need Student's factor, not the normal one
+    factor = stats.t.ppf(0.975, n - 1) / stats.norm.ppf(0.975) if n > 1 else np.nan
+    spread = factor * np.sqrt(n / (n - 1)) if n > 1 else np.nan
     wide = by_seed.mean(0) + spread * (by_seed - by_seed.mean(0))
     of_seeds = rng.multinomial(n, np.full(n, 1 / n), draws) / n
     of_items = rng.multinomial(items, np.full(items, 1 / items), draws) / items
