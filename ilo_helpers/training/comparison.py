@@ -14,6 +14,8 @@ from .tasks import same_as_english
 RUIN = 1.0
 #: Most that the development losses of two runs may differ to be as well learned (nats).
 ALIKE = 0.1
+#: Runs with seeds of their own: fewer do not tell an effect from chance.
+SEEDS = 3
 
 
 def summarize_runs(results: pd.DataFrame) -> pd.DataFrame:
@@ -89,8 +91,8 @@ def compare_arms(
     pandas.DataFrame
         learning_rate, freeze, seeds (int, those both arms have), difference, low, high (95%) and
         detectable: the least true difference that would be told from none in four of five such
-        experiments, (1.96 + 0.84) standard errors; ruined, of the two arms' shares of runs that
-        are the greater.
+        experiments, (1.96 + 0.84) standard errors (these three NaN for fewer than :data:`SEEDS`);
+        ruined, of the two arms' shares of runs that are the greater.
     """
     runs = summarize_runs(results).set_index("run")
     answers = _answers(results)
@@ -184,13 +186,13 @@ def _difference(answers, pairs, draws, seed):
     mean, rng = by_seed.mean(), np.random.default_rng(seed)
     # n seeds drawn of n spread too little, by √((n − 1) / n), and how far few seeds lie apart is
     # hardly known: 95% of them need Student's factor, not the normal one
-    factor = stats.t.ppf(0.975, n - 1) / stats.norm.ppf(0.975) if n > 1 else np.nan
-    spread = factor * np.sqrt(n / (n - 1)) if n > 1 else np.nan
+    factor = stats.t.ppf(0.975, n - 1) / stats.norm.ppf(0.975) if n >= SEEDS else np.nan
+    spread = factor * np.sqrt(n / (n - 1)) if n >= SEEDS else np.nan
     wide = by_seed.mean(0) + spread * (by_seed - by_seed.mean(0))
     of_seeds = rng.multinomial(n, np.full(n, 1 / n), draws) / n
     of_items = rng.multinomial(items, np.full(items, 1 / items), draws) / items
     drawn = np.einsum("ds,si,di->d", of_seeds, wide, of_items)
     error = drawn.std()
     power = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * error
-    low, high = np.percentile(drawn, [2.5, 97.5]) if n > 1 else (np.nan, np.nan)
+    low, high = np.percentile(drawn, [2.5, 97.5])  # NaN for fewer seeds
     return {"seeds": n, "difference": mean, "low": low, "high": high, "detectable": power}

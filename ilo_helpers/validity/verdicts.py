@@ -18,13 +18,12 @@ from scipy import stats
 
 from ..keep.captions import Caption
 from ..keep.figures import figures_folder, load_table
+from ..training.comparison import SEEDS
 from ..training.sweep import committed
 
 REPRODUCED, IN_KIND, CONTRADICTED = "reproduced", "in kind", "contradicted"
 UNTESTED = "could not be tested here"
 VERDICTS = (REPRODUCED, IN_KIND, CONTRADICTED, UNTESTED)
-#: Fewer runs with seeds of their own do not tell an effect from chance.
-SEEDS = 3
 #: The sweep's tables among the others.
 SWEEP = {"05_runs": "runs", "05_layers": "layers", "05_languages": "languages"}
 
