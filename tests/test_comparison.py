@@ -60,20 +60,17 @@ def test_difference_is_that_of_the_means_and_its_interval_holds_it():
 
 
 def test_seeds_alone_give_students_interval():
-    """All items of a seed differ by as much: what is left is the spread of the seeds."""
-    home, items = "0" * 40 + "1" * 40, 80
-    table = results({"none": 0.5, "table": 0.5}, seeds=3, items=items)
-    others = table["language"] != "eng_Latn"
-    right = {"none0": 40, "none1": 40, "none2": 40, "table0": 40, "table1": 48, "table2": 52}
-    of_run = table["run"].map(right)
-    table.loc[others, "answers"] = ["0" * (items - n) + "1" * n for n in of_run[others]]
+    """Every item differs by as much: what is left is the spread of the seeds."""
+    table = results({"none": 0.0, "table": 0.0}, seeds=3)
+    right = {"table1": ["deu_Latn"], "table2": ["deu_Latn", "fra_Latn"]}
+    for run, codes in right.items():  # of two other languages none, one, both
+        there = (table["run"] == run) & table["language"].isin(codes)
+        table.loc[there, "answers"] = "1" * 60
     row = compare_arms(table, draws=20000).iloc[0]
-    apart = np.array([0, 8, 12]) / items
-    error = stats.sem(apart) * stats.t.ppf(0.975, 2) / stats.norm.ppf(0.975)
-    of_items = np.std([int(a) for a in home])  # no more than this, by the root of 80
-    assert row["difference"] == pytest.approx(apart.mean())
-    power = 2.8016 * np.hypot(error, [0, of_items / np.sqrt(items)])
-    assert power[0] * 0.98 < row["detectable"] < power[1]
+    error = stats.sem([0, 0.5, 1]) * stats.t.ppf(0.975, 2) / stats.norm.ppf(0.975)
+    assert row["difference"] == pytest.approx(0.5)
+    power = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * error
+    assert row["detectable"] == pytest.approx(power, rel=0.02)  # of 20,000 draws
 
 
 @pytest.mark.parametrize("seeds", [1, 2])

@@ -186,8 +186,9 @@ def _difference(answers, pairs, draws, seed):
     mean, rng = by_seed.mean(), np.random.default_rng(seed)
     # n seeds drawn of n spread too little, by √((n − 1) / n), and how far few seeds lie apart is
     # hardly known: 95% of them need Student's factor, not the normal one
-    factor = stats.t.ppf(0.975, n - 1) / stats.norm.ppf(0.975) if n >= SEEDS else np.nan
-    spread = factor * np.sqrt(n / (n - 1)) if n >= SEEDS else np.nan
+    spread = np.nan
+    if n >= SEEDS:
+        spread = np.sqrt(n / (n - 1)) * stats.t.ppf(0.975, n - 1) / stats.norm.ppf(0.975)
     wide = by_seed.mean(0) + spread * (by_seed - by_seed.mean(0))
     of_seeds = rng.multinomial(n, np.full(n, 1 / n), draws) / n
     of_items = rng.multinomial(items, np.full(items, 1 / items), draws) / items
