@@ -119,13 +119,18 @@ def _run(function, rows, memory, limit):
     queue = context.Queue()
     process = context.Process(target=_timed, args=(function, rows, memory, queue))
     process.start()
-    try:
-        return queue.get(timeout=limit)
-    except queues.Empty:
-        process.kill()
-        return None
-    finally:
-        process.join()
+    start = time.perf_counter()
+    while time.perf_counter() - start < limit:
+        try:
+            result = queue.get(timeout=1)
+            process.join()
+            return result
+        except queues.Empty:
+            if process.exitcode:
+                raise SystemExit(f"{function.__name__} has failed: see above") from None
+    process.kill()
+    process.join()
+    return None
 
 
 def neighbors(rows, memory, limit, repeats, foreseen):

@@ -276,11 +276,10 @@ def _chosen(beginnings):
 
 def _results_folder(parameters):
     """A folder for each setting, so that one run's copies never replace another's."""
-    values = {"model": "gemma-3-270m", "corpus": "udhr"} | parameters
-    name = "--".join(slug(values[key].split("/")[-1]) for key in ("model", "corpus"))
-    if parameters:
-        name += f"--{settings_digest(parameters, 8)}"
-    folder = data_dir("results", name)
+    given = [parameters[key] for key in ("model", "corpus") if key in parameters]
+    named = [slug(value.split("/")[-1]) for value in given]
+    name = [*named, settings_digest(parameters, 8)] if parameters else ["defaults"]
+    folder = data_dir("results", "--".join(name))
     text = json.dumps(parameters, indent=1) + "\n"
     (folder / "parameters.json").write_text(text, encoding="utf-8")
     return folder / "notebooks"

@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+import unicodedata
 
 import pandas as pd
 import pytest
@@ -49,6 +50,17 @@ def test_udhr_s_documents_are_its_articles(udhr):
     assert documents.nunique() == udhr.index.str.split(".").str[0].nunique() > 25
     part = sentence_documents(load_corpus("udhr", sentences=["A2.2", "A2.1", "A3.1"]))
     assert part.tolist() == ["A2", "A2", "A3"]
+
+
+@pytest.mark.real
+def test_letters_of_udhr_are_whole(udhr):
+    part = load_corpus("udhr", languages=["eng_Latn", "vie_Latn", "hin_Deva", "ben_Beng"])
+    assert part.loc["A1.1", "vie_Latn"].startswith("Tất cả mọi người sinh ra đều được tự do")
+    for each in part["vie_Latn"]:
+        assert unicodedata.is_normalized("NFC", each)
+    # what composing would take apart stays as it was: the numbers of the paper's languages do
+    assert not part["hin_Deva"].map(lambda each: unicodedata.is_normalized("NFC", each)).all()
+    assert source._composed("क़") == "क़" and source._composed("a\u0301") == "á"
 
 
 @pytest.mark.real
