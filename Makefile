@@ -43,10 +43,9 @@ lint: .venv/ready
 quick: lint
 	$(BIN)/python -m pytest -q -n logical -m "not slow and not real and not browser and not cluster"
 
-# in the end two at a time, however many cores: a real model takes its gigabyte, a cluster processes
+# two at a time, however many cores: a real model takes its gigabyte, a cluster its processes
 test: quick
-	$(BIN)/python -m pytest -q -n logical -m "slow and not real and not browser and not cluster"
-	$(BIN)/python -m pytest -v -n 2 --dist loadgroup --durations=10 -m "(real or cluster) and not browser"
+	$(BIN)/python -m pytest -v -n 2 --dist loadgroup --durations=10 -m "(slow or real or cluster) and not browser"
 
 # The explorer in JupyterLab and the book's page, in Debian's Chromium (apt-get install chromium).
 test-browser: .venv/ready

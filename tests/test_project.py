@@ -159,14 +159,7 @@ SMALL = {
 
 
 #: Notebooks that need no results of the others: a second process may run them meanwhile.
-APART = ("06", "09", "10")
-
-
-def slices():
-    """Each notebook, in one of two groups that ``make test`` runs side by side."""
-    for path in NOTEBOOKS:
-        group = pytest.mark.xdist_group("apart" if path.name[:2] in APART else "in order")
-        yield pytest.param(path, id=path.stem, marks=group)
+APART = ("06", "09")
 
 
 @pytest.fixture(scope="module")
@@ -194,8 +187,14 @@ def wait_for_the_others(done):
         time.sleep(1)
 
 
+def on_a_slice(path):
+    """A notebook, in one of two groups that ``make test`` runs side by side."""
+    group = pytest.mark.xdist_group("apart" if path.name[:2] in APART else "in order")
+    return pytest.param(path, id=path.stem, marks=group)
+
+
 @pytest.mark.real
-@pytest.mark.parametrize("path", slices())
+@pytest.mark.parametrize("path", [on_a_slice(path) for path in NOTEBOOKS])
 def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path, slice_folders, request):
     data, figures, done = slice_folders
     monkeypatch.setenv("ILO_DATA", str(data))
