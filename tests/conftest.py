@@ -36,8 +36,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem.removeprefix("test_") in SLOW:
             item.add_marker("slow")
-        if item.get_closest_marker("cluster"):  # one cluster at a time
-            item.add_marker(pytest.mark.xdist_group("cluster"))
 
 
 @pytest.fixture(autouse=True)

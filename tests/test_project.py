@@ -158,15 +158,12 @@ SMALL = {
 }  # fmt: skip
 
 
-#: Notebooks that need no results of the others: a second process may run them meanwhile.
-APART = ("06", "09")
-
-
 @pytest.fixture(scope="module")
 def slice_folders(tmp_path_factory):
     """Data and figures of all notebooks on the slice, and who is done: the last reads all tables.
 
-    Nothing is there but models and corpora, so no old result can pass for a new one.
+    Nothing is there but models and corpora, so no old result can pass for a new one. Processes of
+    xdist share the folders.
     """
     folder = tmp_path_factory.getbasetemp()
     folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "slice"
@@ -179,7 +176,7 @@ def slice_folders(tmp_path_factory):
 
 
 def wait_for_the_others(done):
-    """Until the other process is through with its notebooks; not for ever, it may have died."""
+    """Until another process is through with its notebook; not for ever, it may have died."""
     others = {path.stem for path in NOTEBOOKS[:-1]}
     for _ in range(1200):
         if others <= {path.name for path in done.iterdir()}:
@@ -187,14 +184,8 @@ def wait_for_the_others(done):
         time.sleep(1)
 
 
-def on_a_slice(path):
-    """A notebook, in one of two groups that ``make test`` runs side by side."""
-    group = pytest.mark.xdist_group("apart" if path.name[:2] in APART else "in order")
-    return pytest.param(path, id=path.stem, marks=group)
-
-
 @pytest.mark.real
-@pytest.mark.parametrize("path", [on_a_slice(path) for path in NOTEBOOKS])
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path, slice_folders, request):
     data, figures, done = slice_folders
     monkeypatch.setenv("ILO_DATA", str(data))
