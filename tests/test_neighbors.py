@@ -47,7 +47,8 @@ def test_crowded_vectors_where_float32_loses_the_order():
 
 @pytest.fixture(scope="module")
 def real_acts(tmp_path_factory):
-    corpus, folder = load_corpus("udhr", languages=LANGUAGES), tmp_path_factory.mktemp("real")
+    corpus = load_corpus("udhr", languages=LANGUAGES, sentences=20)
+    folder = tmp_path_factory.mktemp("real")
     return extract_activations("gemma-3-270m", corpus, ["mean", "mean_no_special"], store=folder)
 
 
