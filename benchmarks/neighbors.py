@@ -133,19 +133,12 @@ def _run(function, rows, memory, limit):
     return None
 
 
-def neighbors(rows, memory, limit, repeats, foreseen):
-    """Print the best of some runs of each, in turn, and the rows that are not float64's.
-
-    One that would take too long is not begun: the work goes with the square of the rows, and
-    ``foreseen`` has the seconds for a row squared of the sizes before.
-    """
+def neighbors(rows, memory, limit, repeats):
+    """Print the best of some runs of each, in turn, and the rows that are not float64's."""
     results = {}
     for _ in range(repeats):
         for function in (ours, faiss, sklearn):
             name = function.__name__
-            if (seconds := foreseen.get(name, 0) * rows**2) > limit:
-                print(f"{rows} rows, {name}: not run, about {seconds:.0f} s foreseen", flush=True)
-                results[name] = None
             if name in results and results[name] is None:
                 continue
             result = _run(function, rows, memory, limit)
@@ -168,7 +161,6 @@ def neighbors(rows, memory, limit, repeats, foreseen):
         wrong = (index[checked] != expected).any(1).mean()
         unlike = (index != results["ours"][2]).any(1).mean()
         print(f"| {name} | {seconds:.1f} | {ratio} | {extra:.2f} | {wrong:.2%} | {unlike:.2%} |")
-    foreseen.update({name: result[0] / rows**2 for name, result in results.items() if result})
     seconds, (alone, product) = results["ours"][0], results["ours"][3]
     print(f"\nHalf of the products alone ({product}): {alone:.2f} s, {alone / seconds:.0%} of ours")
 
@@ -199,9 +191,8 @@ def main():
     add("--limit", type=float, default=1800, help="seconds after which one is given up")
     add("--repeats", type=int, default=3, help="runs of each, in turn")
     options = parser.parse_args()
-    foreseen = {}
     for rows in options.rows:
-        neighbors(rows, options.memory, options.limit, options.repeats, foreseen)
+        neighbors(rows, options.memory, options.limit, options.repeats)
     grid(options.rows[0])
 
 

@@ -197,10 +197,10 @@ def test_notebook_runs_on_a_slice(path, monkeypatch, tmp_path, slice_folders, re
     finally:
         (done / path.stem).touch()
     assert error is None, error
-    figures = list(figures.glob(f"*--udhr-6x6-*/{path.name[:2]}_*"))
-    endings = {ending: {f.stem for f in figures if f.suffix == ending} for ending in FILES}
+    drawn = list(figures.glob(f"*--udhr-6x6-*/{path.name[:2]}_*"))
+    endings = {ending: {f.stem for f in drawn if f.suffix == ending} for ending in FILES}
     assert endings[".png"] and endings[".png"] <= endings[".csv"] == endings[".json"]
-    made = sorted(figure for figure in figures if figure.suffix == ".csv")
+    made = sorted(figure for figure in drawn if figure.suffix == ".csv")
     if request.config.getoption("--keep-slice"):
         for table in made:
             shutil.copy(table, SLICE)

@@ -98,7 +98,7 @@ def read_declarations() -> dict[str, list[str]]:
 
 
 def _composed(text):
-    """A letter and its marks as one character, where Unicode has one: so texts are written.
+    """A letter and its marks as one character, where Unicode has one.
 
     In this package Vietnamese is in pieces, and so, at least in part, are 17 other languages of
     those that align. Letters that Unicode takes apart, as some of Devanagari, stay as they are.
