@@ -25,6 +25,8 @@ SIZES = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id"
 #: What trains, kills, tries hundreds of inputs or draws an explorer: `make quick` leaves it out.
 SLOW = {"bad_input", "checks", "explorer", "faults", "fill", "finetuning", "properties"}
 SLOW |= {"security", "sweep"}
+#: Two and a half minutes each: begun first, so that no process waits for the other at the end.
+LONGEST = ("09_interventions", "06_token_embeddings")
 ARCHITECTURES = ("llama", "gemma3", "xlm-roberta", "bert", "bloom", "mt5", "gpt2")
 
 
@@ -36,6 +38,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem.removeprefix("test_") in SLOW:
             item.add_marker("slow")
+    items.sort(key=lambda item: not any(name in item.name for name in LONGEST))
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import pytest
 
 from ilo_helpers import reproduce, save_table
 from ilo_helpers.keep.captions import Caption
-from ilo_helpers.keep.checks import compare_folders, compare_tables
+from ilo_helpers.keep.checks import compare_folders, compare_tables, same_but_for_rounding
 from ilo_helpers.keep.figures import TOLERANCE
 
 SCORES = pd.DataFrame({"layer": [0, 1, 2], "language": ["a", "b", "c"], "ilo": [0.1, 0.2, None]})
@@ -30,6 +30,36 @@ def test_words_are_compared_and_maps_are_not():
     assert word["row"].tolist() == [0, 1, 2]
     shape = compare_tables(SCORES, SCORES.iloc[:2], "03_maps_family", None)
     assert shape["column"].tolist() == ["shape"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "same"),
+    [
+        ("loss", 5.56984, True), ("loss", 5.56974, False),  # 2e-6 and 2e-5 of it
+        ("share", 0.00341727, True), ("share", 0.00341833, False),  # against 0.0975 beside it
+        ("share", 0.0, False), ("share", None, False),
+        ("tokens", 9_400_001, False),  # a whole number is exact
+        ("belongs", False, False), ("language", "b", False),
+    ],
+)  # fmt: skip
+def test_rounding_is_the_last_of_six_digits(column, value, same):
+    table = pd.DataFrame({
+        "language": ["a", "c"], "loss": [5.56985, 300.0], "share": [0.00341733, 0.0975],
+        "tokens": [9_400_000, 1], "belongs": [True, False],
+    })  # fmt: skip
+    other = table.copy()
+    other[column] = [value, table[column][1]]
+    assert same_but_for_rounding(table, table.copy())
+    assert same_but_for_rounding(table, other) is same
+    assert not same_but_for_rounding(table, table.drop(columns="loss"))
+    assert not same_but_for_rounding(table, table.iloc[:1])
+
+
+def test_what_is_true_or_false_is_compared_as_a_word():
+    table = pd.DataFrame({"belongs": [True, False]})
+    for tolerance in (0.03, None):
+        found = compare_tables(table, ~table, "10_scores", tolerance)
+        assert found["row"].tolist() == [0, 1]
 
 
 def test_folders_need_a_table_in_common(tmp_path):

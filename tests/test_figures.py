@@ -87,6 +87,13 @@ def test_moved_numbers_or_settings_are_written_anew(change, data):
     assert csv == ("table" in change, True)
 
 
+def test_what_rounding_moves_is_left_and_what_went_missing_is_not(data):
+    _, first = save()
+    assert save(TABLE.assign(ilo=[1 / 3 + 1e-6, 0.5]), color="#D55E00")[1] == first
+    _, other = save(TABLE.assign(language=[None, "b"]))  # it was called "nan"
+    assert other[1][0] != first[1][0]
+
+
 def test_other_drawing_code_draws_anew(data, monkeypatch):
     _, first = save()
     monkeypatch.setattr(figures, "_drawing", lambda: "another")

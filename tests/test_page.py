@@ -16,6 +16,7 @@ from conftest import table
 from test_explorer import made_study
 
 from ilo_helpers import ilo_scores
+from ilo_helpers.explorer import page as page_module
 from ilo_helpers.explorer.moving import moving_maps
 from ilo_helpers.explorer.page import bundle_page, write_page
 from ilo_helpers.ilo import bridges
@@ -106,6 +107,26 @@ def test_points_have_their_neighbours_and_places(study, page, text):
 def test_the_same_numbers_are_the_same_page(study, page, tmp_path):
     again = write_page(study, tmp_path / "again.html")
     assert again.read_bytes() == page.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "left"),
+    [
+        ("places", lambda places: [[x + 1 for x in row] for row in places], True),
+        ("places", lambda places: [[x + 2 for x in row] for row in places], False),
+        ("precision", lambda shares: [share + 1e-5 for share in shares], False),
+    ],
+)
+def test_a_page_is_left_as_it_is_but_for_what_rounding_moves(
+    part, change, left, study, page, monkeypatch
+):
+    numbers = page_module.page_data(study)
+    monkeypatch.setattr(page_module, "page_data", lambda _: numbers | {part: change(numbers[part])})
+    before = page.read_bytes()
+    assert (write_page(study, page).read_bytes() == before) is left
+    for damaged in (before[:-9], before[:2000] + before[4000:], before.replace(b"H4sI", b"H4sJ")):
+        page.write_bytes(damaged)
+        assert unpacked(write_page(study, page))[part] == change(numbers[part])
 
 
 def test_a_small_corpus_has_short_sliders(tmp_path):

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def write_page(study: Study, path: Path) -> Path:
     study : Study
         Its k, tau and peak are where the sliders begin.
     path : pathlib.Path
-        Replaced if it is there. The same numbers give the same bytes.
+        Replaced if it is there, unless nothing differs but points of the map by one step of
+        :data:`SCALE`, which rounding moves.
 
     Returns
     -------
@@ -61,13 +63,29 @@ def write_page(study: Study, path: Path) -> Path:
         )
     here = Path(__file__)
     page = here.with_name("page.html").read_text(encoding="utf-8")
-    # base64 has no character that could end the script it stands in
-    packed = base64.b64encode(gzip.compress(_as_json(page_data(study)), mtime=0)).decode()
     script = here.with_name("page.js").read_text(encoding="utf-8")
-    page = page.replace("{{script}}", script).replace("{{numbers}}", packed)
-    with written_whole(Path(path)) as part:
-        part.write_text(page, encoding="utf-8")
-    return Path(path)
+    shell, numbers = page.replace("{{script}}", script), page_data(study)
+    if not (path.exists() and _same_page(path.read_text(encoding="utf-8"), shell, numbers)):
+        # base64 has no character that could end the script it stands in
+        packed = base64.b64encode(gzip.compress(_as_json(numbers), mtime=0)).decode()
+        with written_whole(path) as part:
+            part.write_text(shell.replace("{{numbers}}", packed), encoding="utf-8")
+    return path
+
+
+def _same_page(there, shell, numbers):
+    """Whether a page is of this shell and these numbers, but for one step of a point's place."""
+    before, after = shell.split("{{numbers}}")
+    if not (there.startswith(before) and there.endswith(after)):
+        return False
+    try:
+        packed = there[len(before) : len(there) - len(after)]
+        old = json.loads(gzip.decompress(base64.b64decode(packed)))
+    except (ValueError, OSError, EOFError, zlib.error):  # damaged
+        return False
+    new = json.loads(_as_json(numbers))
+    places = [page.pop("places") for page in (old, new)]
+    return old == new and np.abs(np.subtract(*places)).max(initial=0) <= 1
 
 
 def bundle_page(page: Path, folder: Path) -> Path:

@@ -9,6 +9,8 @@ import pandas as pd
 #: How far a number may move when a table is made anew, unless its notebook says otherwise:
 #: absolute, relative for numbers above 1. Ours: one sentence of 49, where rounding moves it.
 TOLERANCE = 0.03
+#: What the number of threads and the kind of processor move by themselves: the last of six digits.
+ROUNDING = 1e-5
 
 
 def compare_tables(
@@ -37,7 +39,7 @@ def compare_tables(
     rows = []
     for column in kept:
         old, new = kept[column], made[column]
-        if pd.api.types.is_numeric_dtype(old) and pd.api.types.is_numeric_dtype(new):
+        if _numbers(old) and _numbers(new):
             if tolerance is None:
                 continue
             near = np.isclose(new, old, rtol=tolerance, atol=tolerance, equal_nan=True)
@@ -45,6 +47,32 @@ def compare_tables(
             near = (old == new) | (old.isna() & new.isna())
         rows += [(name, column, int(i), old[i], new[i]) for i in np.flatnonzero(~near)]
     return pd.DataFrame(rows, columns=columns)
+
+
+def same_but_for_rounding(kept: pd.DataFrame, made: pd.DataFrame) -> bool:
+    """Whether two versions of a table are one: nothing differs but the last of six digits.
+
+    Parameters
+    ----------
+    kept, made : pandas.DataFrame
+
+    Returns
+    -------
+    bool
+        True where texts and whole numbers are equal, and other numbers but for
+        :data:`ROUNDING`: of the number, or, since what is near 0 is a difference of larger ones,
+        of the column's greatest, of 1 at most.
+    """
+    if not compare_tables(kept, made, "", None).empty:
+        return False
+    for column in filter(lambda name: _numbers(kept[name]), kept):
+        old, new = kept[column], made[column]
+        whole = pd.api.types.is_integer_dtype(old) and pd.api.types.is_integer_dtype(new)
+        near = 0 if whole else ROUNDING
+        greatest = min(1, np.nanmax(np.abs(old), initial=0))
+        if not np.isclose(new, old, rtol=near, atol=near * greatest, equal_nan=True).all():
+            return False
+    return True
 
 
 def compare_folders(kept: Path, made: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -84,6 +112,11 @@ def compare_folders(kept: Path, made: Path) -> tuple[pd.DataFrame, pd.DataFrame]
         checked.append((name, numbers, allowed, _greatest_difference(old, new), len(found)))
     columns = ["table", "numbers", "tolerance", "greatest", "moved"]
     return pd.DataFrame(checked, columns=columns), pd.concat(moved, ignore_index=True)
+
+
+def _numbers(column):
+    """Whether a column holds numbers; what is true or false is as a text."""
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def _greatest_difference(old, new):

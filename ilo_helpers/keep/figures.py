@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .captions import Caption
-from .checks import TOLERANCE, compare_tables
+from .checks import TOLERANCE, compare_tables, same_but_for_rounding
 from .digest import digest, written_whole
 from .paths import PACKAGE, figures_dir, slug
 
@@ -31,9 +31,10 @@ def save_figure(
 ) -> Path:
     """Save a figure with its numbers and settings, and close it.
 
-    Where the table and its settings are those that lie there already, to the precision they are
-    kept at, and the drawing code is as it was, all three files are left as they are. (Of a table
-    whose numbers repeat on one machine only, ``tolerance=None``, the numbers are not looked at.)
+    Where the table and its settings are those that lie there already, but for what rounding moves
+    (:func:`~ilo_helpers.keep.checks.same_but_for_rounding`), and the drawing code is as it was, all
+    three files are left as they are. (Of a table whose numbers repeat on one machine only,
+    ``tolerance=None``, the numbers are not looked at.)
     Delete the picture to have it drawn anew, the ``.json`` to have all three written anew.
 
     Parameters
@@ -130,11 +131,17 @@ def _hash_of(text):
 
 
 def _same_table(kept, made, tolerance):
-    """Letter for letter; of numbers that repeat on one machine only, in all but the numbers."""
-    if tolerance is not None:
-        return kept == made
-    old, new = (pd.read_csv(io.StringIO(text)) for text in (kept, made))
-    return compare_tables(old, new, "", None).empty
+    """But for rounding; of numbers that repeat on one machine only, in all but the numbers."""
+    if kept == made:
+        return True
+    # "nan" is a text here: what is missing is kept as nothing
+    old, new = (
+        pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
+        for text in (kept, made)
+    )
+    if tolerance is None:
+        return compare_tables(old, new, "", None).empty
+    return same_but_for_rounding(old, new)
 
 
 def png(fig: "Figure", dpi: float = 160, colors: int = 256) -> bytes:
