@@ -14,7 +14,7 @@ help:
 	@echo "make parameters   what can be given to it: every parameter of every notebook"
 	@echo "make check        run the notebooks, compare their numbers with those in figures/"
 	@echo "make quick        lint, types, and the quick tests: a minute"
-	@echo "make test         the same, all other tests, every notebook on a slice"
+	@echo "make test         lint, types, all tests but the browser's, every notebook on a slice"
 	@echo "make test-browser the explorer in a real browser (Debian: chromium)"
 	@echo "make slice        write the slice's numbers, tests/slice, anew"
 	@echo "make lab          JupyterLab on the notebooks"
@@ -44,8 +44,8 @@ quick: lint
 	$(BIN)/python -m pytest -q -n logical -m "not slow and not real and not browser and not cluster"
 
 # two at a time, however many cores: a real model takes its gigabyte, a cluster its processes
-test: quick
-	$(BIN)/python -m pytest -v -n 2 --maxschedchunk 1 --durations=10 -m "(slow or real or cluster) and not browser"
+test: lint
+	$(BIN)/python -m pytest -v -n 2 --maxschedchunk 1 --durations=10 -m "not browser"
 
 # The explorer in JupyterLab and the book's page, in Debian's Chromium (apt-get install chromium).
 test-browser: .venv/ready

@@ -47,7 +47,7 @@ def test_crowded_vectors_where_float32_loses_the_order():
 
 @pytest.fixture(scope="module")
 def real_acts(tmp_path_factory):
-    corpus = load_corpus("udhr", languages=LANGUAGES, sentences=20)
+    corpus = load_corpus("udhr", languages=LANGUAGES, sentences=12)
     folder = tmp_path_factory.mktemp("real")
     return extract_activations("gemma-3-270m", corpus, ["mean", "mean_no_special"], store=folder)
 
