@@ -25,8 +25,8 @@ SIZES = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id"
 #: What trains, kills, tries hundreds of inputs or draws an explorer: `make quick` leaves it out.
 SLOW = {"bad_input", "checks", "explorer", "faults", "fill", "finetuning", "properties"}
 SLOW |= {"security", "sweep"}
-#: Two and a half minutes each: begun first, so that no process waits for the other at the end.
-LONGEST = ("09_interventions", "06_token_embeddings")
+#: One to three minutes each: begun first, so that no process waits for the other at the end.
+LONGEST = ("09_interventions", "06_token_embeddings", "05_finetuning", "08_rivals")
 ARCHITECTURES = ("llama", "gemma3", "xlm-roberta", "bert", "bloom", "mt5", "gpt2")
 
 

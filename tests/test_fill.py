@@ -78,7 +78,7 @@ def workers():
 
     patience = {f"distributed.comm.timeouts.{name}": "300s" for name in ("connect", "tcp")}
     with (
-        dask.config.set(patience | clusters.LASTING),
+        dask.config.set(patience | clusters.LOCAL),
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as local,
     ):
         yield local
@@ -525,6 +525,18 @@ def test_a_number_starts_so_many_processes_and_ends_them():
         (worker,) = client.scheduler_info()["workers"].values()
         assert worker["nthreads"] == os.cpu_count() and os.environ[VARIABLE].startswith("tcp://")
     assert current_client() is None and VARIABLE not in os.environ
+
+
+@pytest.mark.cluster
+def test_what_is_not_handed_out_keeps_its_threads(monkeypatch):
+    """A notebook's kernel has the environment of this process; a worker's is its own."""
+    threads = clusters.LOCAL["distributed.nanny.environ"]
+    for name in threads:
+        monkeypatch.delenv(name, raising=False)
+    with clusters.cluster("1"):
+        there = current_client().run(lambda: dict(os.environ))
+        assert all(each[name] == "1" for each in there.values() for name in threads)
+        assert not threads.keys() & os.environ.keys()
 
 
 @pytest.mark.cluster

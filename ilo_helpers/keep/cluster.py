@@ -22,9 +22,18 @@ from .paths import data_dir
 VARIABLE = "ILO_CLUSTER"
 #: How long to wait for a scheduler.
 _TIMEOUT = "15s"
-#: Dask gives a local worker up for good if, so long after a process of it died, none stands in
-#: its place: after 15 s by default, when a second one may just have died and be starting anew.
-LASTING = {"distributed.deploy.lost-worker-timeout": "365 days"}
+#: What Dask is told before it starts processes here. It gives a worker up for good if, so long
+#: after a process of it died, none stands in its place: after 15 s by default, when a second one
+#: may just have died and be starting anew. And it sets the variables of threads to 1 in *this*
+#: process, from which a worker has them, and a notebook too: what is not handed out would be done
+#: by one thread. So a worker is given them by itself.
+LOCAL = {
+    "distributed.deploy.lost-worker-timeout": "365 days",
+    "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": 65536},
+    "distributed.nanny.environ": {
+        "OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1,
+    },
+}  # fmt: skip
 _TOPIC = "ilo-progress"
 #: Seconds between two messages of a worker on how far it is.
 _SECONDS = 1.0
@@ -91,7 +100,7 @@ def cluster(word: str | None) -> Iterator[None]:
         raise ModuleNotFoundError("a cluster needs Dask: pip install -e '.[cluster]'") from None
     with contextlib.ExitStack() as stack:
         if number:
-            stack.enter_context(dask.config.set(LASTING))
+            stack.enter_context(dask.config.set(LOCAL))
             share = max(1, (os.cpu_count() or 1) // number)
             started = distributed.LocalCluster(n_workers=number, threads_per_worker=share)
             word = stack.enter_context(started).scheduler_address
