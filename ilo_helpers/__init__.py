@@ -7,20 +7,21 @@ Four steps, each a file on disk that the next one reads::
     nbrs = nearest_neighbors(acts, k=10)         # neighbors
     scores = ilo_scores(nbrs, k=5, tau=3)        # ilo
 
-``study`` opens all four at once for a notebook; ``reproduce`` runs the notebooks. Each further
-theme has a room:
+``pooling`` says how tokens become one vector, ``arithmetic`` and ``memory`` what a machine can do,
+``_search`` how lists are searched. ``study`` opens all four steps at once for a notebook;
+``reproduce`` runs the notebooks. Each further theme has a room:
 
-================ ============================================================= =========
+================ ============================================================= ===========
 keep/            what lies on disk and who makes it: stores, figures, recipes  all
-sources/         where texts, models and names come from                       1, 2
-regions/         shared and fragmented: fragments, offsets, maps, hubs        3, 4
+sources/         where texts, models and names come from                       1, 2, 10
+regions/         shared and fragmented: fragments, offsets, maps, hubs         3, 4, 10
 training/        tasks, fine-tuning, answers, many runs                        5
 vocabulary/      token embeddings                                              6
-validity/        intervals, chance, made worlds, rival measures, probes        7, 8
+validity/        intervals, chance, rival measures, probes, verdicts on claims 7, 8, 10, 11
 interventions/   the lens, patching, directions taken out while a model runs   9
 plots/           figures from tables, in one style                             all
 explorer/        all knobs at once: its state, its views, its page in the book 3
-================ ============================================================= =========
+================ ============================================================= ===========
 
 (Last column: the notebook.) Imports run one way: ``keep``, ``languages`` and ``sources``, the four
 steps, the rooms, ``plots``, ``explorer``. Importing the package is cheap: torch and transformers

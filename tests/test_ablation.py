@@ -309,10 +309,10 @@ def test_bad_subspaces_are_errors():
 
 
 @pytest.fixture(scope="module")
-def ablated(tiny, text):
+def ablated(tiny, text, tmp_path_factory):
     lm, network = hooks.load_decoder(tiny("llama"))
-    corpus = text.iloc[:5]
-    acts = extract_activations(lm, corpus, "mean_no_special").load()
+    corpus, folder = text.iloc[:5], tmp_path_factory.mktemp("ablated")
+    acts = extract_activations(lm, corpus, "mean_no_special", store=folder).load()
     nothing = subspace.Subspace(np.zeros((lm.hidden, 1)), np.zeros(lm.hidden), 0.0)
     spaces = {(layer, "nothing"): nothing for layer in (0, 2)}
     spaces |= {(layer, "means"): space(acts.values[layer]) for layer in (1, 3)}

@@ -16,11 +16,14 @@ from .paths import PACKAGE
 RECIPES = {
     "activations": 1, "neighbors": 1, "finetuned": 2, "answers": 1, "losses": 1, "explorer": 1,
 }  # fmt: skip
+#: The code that reads weights and runs texts through a model.
+_MODELS = ["arithmetic.py", "sources/checkpoints.py", "models.py", "pooling.py"]
 #: The code behind each step, files of the package.
 CODE = {
-    "activations": ["arithmetic.py", "models.py", "pooling.py", "activations.py"],
+    "activations": [*_MODELS, "activations.py"],
     "neighbors": [
         "arithmetic.py",
+        "keep/labelled.py",
         "_search/memory.py",
         "_search/products.py",
         "_search/kernels.py",
@@ -29,18 +32,20 @@ CODE = {
         "neighbors.py",
     ],
     "finetuned": [
-        "arithmetic.py",
+        *_MODELS,
         "training/objectives.py",
         "training/freezing.py",
         "training/finetuning.py",
     ],
-    "answers": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],
-    "losses": ["arithmetic.py", "training/objectives.py", "training/evaluation.py"],
+    "answers": [*_MODELS, "training/objectives.py", "training/evaluation.py"],
+    "losses": [*_MODELS, "training/objectives.py", "training/evaluation.py"],
     "explorer": [
         "regions/offsets.py",
         "regions/maps.py",
         "validity/alignment.py",
+        "validity/clouds.py",
         "explorer/moving.py",
+        "explorer/state.py",
     ],
 }
 
