@@ -143,6 +143,8 @@ def test_committed_notebook_is_executed_and_clean(path):
     assert "PosixPath" not in text  # where it was executed
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
     assert sum("solution" in cell.metadata.get("tags", []) for cell in code) >= 2
+    set_up = next(cell.source for cell in code if "open_study(" in cell.source)
+    assert len([line for line in set_up.split("\n") if line]) <= 12
     outputs = [output for cell in code for output in cell.outputs]
     assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
     assert not re.search(r"Warning:|/home/|/root/|/tmp/|/Users/|site-packages", text)
