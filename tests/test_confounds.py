@@ -11,7 +11,7 @@ from ilo_helpers.models import load_model
 from ilo_helpers.regions.confounds import (
     confound_scores,
     csls_neighbors,
-    mutual_neighbors,
+    mutual_lists,
     neighbors_of_like_length,
     wide_enough,
 )
@@ -210,14 +210,14 @@ def test_a_made_hub_wins_less_often_under_csls_and_among_mutual_neighbors():
     plain, scaled = nearest_neighbors(acts, 3, keep=False), csls_neighbors(acts, 3)
     times = [int((each["index"] == hub).sum()) for each in (plain, scaled)]
     assert times[0] > 40 and times[1] < 15
-    mutual = mutual_neighbors(plain, 3)
+    mutual = mutual_lists(plain, 3)
     # its own list is full, and it stands in those three lists and in no other
     assert (mutual["index"] == hub).sum() == (mutual["index"][0, 2, 19] >= 0).sum() == 3
 
 
 def test_mutual_neighbors_and_their_scores_are_those_of_sets(acts):
     plain = nearest_neighbors(acts, 9, keep=False)
-    found = mutual_neighbors(plain, 6)
+    found = mutual_lists(plain, 6)
     assert found.sizes["neighbor"] == found.attrs["k"] == 6 and found["index"].dtype == np.int32
     index = plain["index"].values[..., :6].reshape(2, -1, 6)
     near = found["index"].values.reshape(index.shape)
@@ -236,7 +236,7 @@ def test_mutual_neighbors_and_their_scores_are_those_of_sets(acts):
         expected = by_definition_of_lists(near.reshape(found["index"].shape)[..., :k], tau)
         np.testing.assert_allclose(scores, expected, atol=1e-15)
     with pytest.raises(ValueError, match="k = 10: 9 neighbours are stored"):
-        mutual_neighbors(plain, 10)
+        mutual_lists(plain, 10)
 
 
 def by_definition_of_lists(index, tau):
@@ -266,7 +266,7 @@ def test_the_table_of_all_variants(acts, tokens):
     lists = {
         "as it is": nearest_neighbors(acts, 4, keep=False),
         "CSLS": csls_neighbors(acts, 4),
-        "mutual": mutual_neighbors(nearest_neighbors(acts, 9, keep=False), 4),
+        "mutual": mutual_lists(nearest_neighbors(acts, 9, keep=False), 4),
         "like length": neighbors_of_like_length(acts, tokens, 4, ratio=2),
         "length regressed out": nearest_neighbors(rest, 4, keep=False),
         "like shuffled length": neighbors_of_like_length(acts, shuffled, 4, ratio=2),

@@ -11,7 +11,7 @@ from ilo_helpers.validity.alignment import ALIGNMENT_METRICS, alignment_scores
 from ilo_helpers.validity.measures import BASELINES, OWN, baselines, language_measures
 from ilo_helpers.validity.prediction import (
     chosen_layers,
-    differences,
+    compare_measures,
     predictions,
     summary,
     weighted_partial,
@@ -51,7 +51,9 @@ def test_a_difference_is_of_the_same_resamples():
     table, skill = made(2)
     table["twin"] = np.exp(table["noise"])  # the same order: no resample parts the two
     pairs = [("twin", "noise"), ("told", "noise"), ("flat", "noise")]
-    found = differences(table, skill, LANGUAGES, pairs, draws=300).set_index(["measure", "layer"])
+    found = compare_measures(table, skill, LANGUAGES, pairs, draws=300).set_index(
+        ["measure", "layer"]
+    )
     np.testing.assert_allclose(found.loc["twin less noise"].drop(columns="skill"), 0, atol=1e-12)
     # from 1, which is the same in every resample, what is left is the other's interval, turned
     noise = predictions(table, skill, LANGUAGES, draws=300).set_index(["measure", "layer"])
@@ -64,7 +66,7 @@ def test_a_difference_is_of_the_same_resamples():
         np.testing.assert_allclose(apart[f"{name}high"], 1 - noise[f"{name}low"])
     assert found.loc["flat less noise", ["rho", "low", "partial"]].isna().all(axis=None)
     with pytest.raises(ValueError, match="measure 'P@1'"):
-        differences(table, skill, LANGUAGES, [("told", "P@1")])
+        compare_measures(table, skill, LANGUAGES, [("told", "P@1")])
 
 
 def test_partial_is_the_correlation_of_what_two_regressions_leave():

@@ -80,7 +80,7 @@ def test_tables_agree_with_the_functions_and_no_run_is_made_twice(
     frozen = layers["table+first-2"].query("layer <= 2")
     assert (frozen["change"] == 0).all() and len(frozen) == 3
 
-    monkeypatch.setattr(sweep, "measure", None)  # would fail if it were called
+    monkeypatch.setattr(sweep, "measure_run", None)  # would fail if it were called
     capsys.readouterr()
     sweep.main(command(model, toy))
     assert capsys.readouterr().out.count("in the tables") == 3

@@ -13,7 +13,7 @@ from ilo_helpers.vocabulary.tokens import (
     load_token_embeddings,
     load_vocabulary,
     token_categories,
-    token_counts,
+    token_frequencies,
     token_languages,
 )
 
@@ -145,7 +145,7 @@ def test_counts_and_languages_of_tokens():
     tokenizer = tokenizer_of(["<unk>", "das", "the", "in", "once"])
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     corpus = table({"deu_Latn": ["das in", "das das"], "eng_Latn": ["the in", "the once"]})
-    counts = token_counts(tokenizer, corpus)
+    counts = token_frequencies(tokenizer, corpus)
     assert counts.loc[[1, 2, 3, 4]].to_numpy().tolist() == [[3, 0], [0, 2], [1, 1], [0, 1]]
     found = token_languages(counts)
     assert found.to_dict() == {1: "deu_Latn", 2: "eng_Latn"}  # 'in' is of both, 'once' too rare

@@ -92,7 +92,7 @@ def csls_neighbors(acts: xr.DataArray, k: int, r: int = 10) -> xr.Dataset:
     return _lists(acts, k, "cosine", f"CSLS, r = {r}", r=r)
 
 
-def mutual_neighbors(neighbors: xr.Dataset, k: int) -> xr.Dataset:
+def mutual_lists(neighbors: xr.Dataset, k: int) -> xr.Dataset:
     """Neighbours that have each other among their k nearest; the other places are empty.
 
     A hub is near many that are not near it. But shorter lists have fewer bridges whoever is left
@@ -151,7 +151,7 @@ def confound_scores(
     """
     rng = np.random.default_rng(seed)
     plain = nearest_neighbors(acts, k, keep=False)
-    mutual = mutual_neighbors(plain, k)
+    mutual = mutual_lists(plain, k)
     full = (mutual["index"].values >= 0).reshape(plain.sizes["layer"], -1)
     kept = rng.permuted(full, axis=1).reshape(plain["index"].shape)
     lists = {

@@ -28,7 +28,7 @@ from ..memory import check_memory
 from ..models import LanguageModel, load_model, no_progress_bar
 from .freezing import freeze_parameters
 from .objectives import answer_losses, causal_model, collate, encode, encode_answers, label_words
-from .tasks import check_languages
+from .tasks import check_task_languages
 
 #: Items of one step.
 BATCH = 16
@@ -93,7 +93,7 @@ def fine_tune(
     freeze, seed, learning_rate, epochs = _checked(task, language, freeze, seed, learning_rate,
                                                    epochs)  # fmt: skip
     lm = load_model(model)
-    check_languages(task.attrs["name"], task, language.split("+"))
+    check_task_languages(task.attrs["name"], task, language.split("+"))
     words = label_words(task, language, words)
     splits = {split: _items(task, language, split, seed) for split in ("train", "dev")}
     settings = {

@@ -86,10 +86,10 @@ def _sweep(options):
 
 
 def _tables(study, task, setting, _progress):
-    return [measure(study, task, setting)]
+    return [measure_run(study, task, setting)]
 
 
-def measure(study: Study, task: pd.DataFrame, setting: dict) -> dict[str, pd.DataFrame]:
+def measure_run(study: Study, task: pd.DataFrame, setting: dict) -> dict[str, pd.DataFrame]:
     """Train one run, and measure it.
 
     A checkpoint made for this (a gigabyte) is deleted afterwards; one that was there stays.

@@ -79,14 +79,14 @@ def load_task(
         raise ValueError(f"task {name!r} is neither {there} nor a folder or file here{hint}")
     _check(name, task)
     if languages is not None:
-        check_languages(name, task, languages)
+        check_task_languages(name, task, languages)
         task = task[task["language"].isin(languages)]
     task = task[COLUMNS].reset_index(drop=True)
     task.attrs = {"name": name, **attrs, "fingerprint": digest(*task.to_numpy().ravel())}
     return task
 
 
-def check_languages(name: str, task: pd.DataFrame, wanted: Sequence[str]) -> None:
+def check_task_languages(name: str, task: pd.DataFrame, wanted: Sequence[str]) -> None:
     """Raise ValueError, with those there are, for languages a task has no rows in."""
     there = task["language"].unique()
     lacking = [code for code in wanted if code not in there]

@@ -70,7 +70,7 @@ def predictions(
     return table[first + [name for name in table if name not in first]]
 
 
-def differences(
+def compare_measures(
     measures: pd.DataFrame, skills: pd.DataFrame, languages: pd.DataFrame,
     pairs: Sequence[tuple[str, str]], draws: int = 1000, seed: int = 0,
 ) -> pd.DataFrame:  # fmt: skip

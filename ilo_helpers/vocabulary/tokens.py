@@ -204,7 +204,7 @@ def _character_category(character):
     return unicodedata.name(character, "UNNAMED").split()[0] if kind.startswith("L") else kind[0]
 
 
-def token_counts(tokenizer: "PreTrainedTokenizerBase", corpus: pd.DataFrame) -> pd.DataFrame:
+def token_frequencies(tokenizer: "PreTrainedTokenizerBase", corpus: pd.DataFrame) -> pd.DataFrame:
     """How often each token occurs in each language of a corpus.
 
     Parameters
@@ -232,7 +232,7 @@ def token_languages(counts: pd.DataFrame) -> pd.Series:
     Parameters
     ----------
     counts : pandas.DataFrame
-        Of :func:`token_counts`.
+        Of :func:`token_frequencies`.
 
     Returns
     -------
