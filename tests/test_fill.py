@@ -27,6 +27,7 @@ from ilo_helpers._search import parts
 from ilo_helpers.keep import cluster as clusters
 from ilo_helpers.keep.cluster import VARIABLE, current_client
 from ilo_helpers.keep.fill import fill
+from ilo_helpers.keep.paths import ROOT
 from ilo_helpers.pooling import POOLINGS, mean_of_all
 from ilo_helpers.training import evaluation, sweep
 from ilo_helpers.training.evaluation import evaluate, lm_loss
@@ -302,6 +303,49 @@ def test_workers_that_are_killed(killed, client, workers, tmp_path, log):
     assert len(there) >= 2 and all(started(log)[part] == 1 for part in there)
     assert all(started(log)[part] == 2 for part in hit)
     assert sum(started(log).values()) <= len(PARTS) + killed
+
+
+def dask(log, *words):
+    """One of Dask's commands, as a process of its own."""
+    paths = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
+    environment = os.environ | {"PYTHONPATH": paths}
+    command = [sys.executable, "-m", "dask", *map(str, words), "--no-dashboard"]
+    with open(log, "w") as file:
+        return subprocess.Popen(command, env=environment, stdout=file, stderr=file)
+
+
+@pytest.mark.cluster
+def test_a_scheduler_that_is_killed(tmp_path, log, request):
+    from distributed import Client
+
+    address = tmp_path / "scheduler.json"
+    options = ["--scheduler-file", address]
+    scheduler = dask(tmp_path / "scheduler.log", "scheduler", "--port", "0", *options)
+    request.addfinalizer(scheduler.kill)
+    worker = dask(tmp_path / "worker.log", "worker", "--nthreads", "1", "--no-nanny", *options)
+    request.addfinalizer(worker.kill)
+    wait_for(address.exists)
+    store = letters(tmp_path)
+
+    def kill():
+        wait_for(lambda: len(letters(tmp_path).missing()) <= 4)
+        scheduler.kill()
+
+    thread = threading.Thread(target=kill)
+    with Client(scheduler_file=str(address)) as client:
+        client.wait_for_workers(1, timeout=300)
+        thread.start()
+        make = functools.partial(slow, log, 0.5)
+        with pytest.raises(ConnectionError, match="the Dask scheduler is gone. What was done is k"):
+            fill([store], {part: part for part in PARTS}, make, "letters")
+        thread.join()
+    worker.kill()
+    worker.wait()
+    there = set(PARTS) - set(store.missing())
+    make = functools.partial(slow, log, 0)
+    fill([store], {part: part for part in store.missing()}, make, "letters")
+    check_letters(store)
+    assert len(there) >= 2 and all(started(log)[part] == 1 for part in there)
 
 
 @pytest.mark.cluster

@@ -307,6 +307,28 @@ def test_finished_run_is_not_trained_again_and_every_setting_makes_another(tiny,
         fine_tune(tiny("llama"), task, words=WORDS, epochs=1)
 
 
+def test_a_score_that_is_no_number_and_a_text_too_long_are_errors(tiny, task, data, monkeypatch):
+    corpus = table({"eng_Latn": ["one text", "another"], "deu_Latn": ["ein", "zwei"]}, ["A1", "A2"])
+    lm = load_model(tiny("llama"))
+    test = task[task["split"] == "test"].iloc[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(lm, "max_tokens", 1)
+        named = f"language {test['language']}, sentence {test['id']}: "
+        with pytest.raises(ValueError, match=named + r"\d+ tokens, the model takes 1; l"):
+            evaluate(lm, task, WORDS)
+        with pytest.raises(ValueError, match="language eng_Latn, sentence A1: .* takes 1; leave"):
+            lm_loss(lm, corpus)
+    network = objectives.causal_model(lm)
+    with torch.no_grad():
+        next(network.parameters()).fill_(torch.nan)
+    monkeypatch.setattr(evaluation, "causal_model", lambda _: network)
+    with pytest.raises(ValueError, match="text '.+': a score that is not finite; the weights"):
+        evaluate(lm, task, WORDS)
+    with pytest.raises(ValueError, match="text '.*(one|another|ein|zwei).*': a score that is not"):
+        lm_loss(lm, corpus)
+    assert not list(data.glob("answers/*.parquet")) + list(data.glob("losses/*.parquet"))
+
+
 def test_answers_and_losses_are_kept(tiny, task, data, monkeypatch):
     corpus = table({"eng_Latn": ["one text", "another"], "deu_Latn": ["ein", "zwei"]})
     lm = load_model(tiny("llama"))

@@ -55,7 +55,8 @@ def evaluate(
     Raises
     ------
     ValueError
-        If there are no test items, or a label has no word.
+        If there are no test items, a label has no word, a text is too long for the model, or a
+        score is not finite.
     """
     lm = load_model(model)
     run = run_settings(lm)
@@ -70,6 +71,7 @@ def evaluate(
     def ask():
         texts = items["text"].unique()  # a name that several languages spell alike: once
         lengths = [len(encode(lm, words, text)) for text in texts]
+        _check_lengths(lm, lengths, items.drop_duplicates("text")[["language", "id"]])
         make = functools.partial(_answers, lm, words)
         found = _by_blocks("answers", lm, settings, texts.tolist(), lengths, make)
         predicted = dict(zip(texts, found["predicted"], strict=True))
@@ -125,20 +127,48 @@ def lm_loss(model: str | os.PathLike | LanguageModel, corpus: pd.DataFrame) -> p
     -------
     pandas.DataFrame
         language, tokens (int) and loss (nats a token, mean over all predicted tokens).
+
+    Raises
+    ------
+    ValueError
+        If a sentence is too long for the model, or its loss is not finite.
     """
     lm = load_model(model)
     settings = [lm.attrs, fingerprint(corpus)]
 
     def read():
-        texts = corpus.melt(var_name="language", value_name="text")
+        texts = corpus.rename_axis(index="sentence").melt(
+            var_name="language", value_name="text", ignore_index=False
+        ).reset_index()  # fmt: skip
         ids = [lm.tokenizer(text)["input_ids"] for text in texts["text"]]
         lengths, make = [len(each) for each in ids], functools.partial(_losses, lm)
+        _check_lengths(lm, lengths, texts[["language", "sentence"]])
         texts["tokens"] = [length - 1 for length in lengths]
         texts["loss"] = _by_blocks("losses", lm, settings, ids, lengths, make)["loss"]
         sums = texts.groupby("language", sort=False)[["tokens", "loss"]].sum()
         return sums.assign(loss=sums["loss"] / sums["tokens"]).reset_index()
 
     return kept_table("losses", lm.name, settings, read)
+
+
+def _check_lengths(lm, lengths, where):
+    """No text of more tokens than the model takes; ``where``: language and name of each."""
+    for length, (language, name) in zip(lengths, where.to_numpy(), strict=True):
+        if lm.max_tokens and length > lm.max_tokens:
+            raise ValueError(
+                f"model {lm.name!r}, language {language}, sentence {name}: {length} tokens, the "
+                f"model takes {lm.max_tokens}; leave it out"
+            )
+
+
+def _check_finite(lm, scores, text_of):
+    """No score that is not a number: it would count as the first label, or as any loss."""
+    bad = np.flatnonzero(~np.isfinite(scores).reshape(len(scores), -1).all(1))
+    if len(bad):
+        raise ValueError(
+            f"model {lm.name!r}, text {text_of(bad[0])!r}: a score that is not finite; the weights "
+            f"are damaged, or {lm.dtype} is too narrow for them: load it in float32"
+        )
 
 
 def _by_blocks(
@@ -168,6 +198,7 @@ def _answers(lm, words, texts, progress):
     """Of a block of texts: the label that is preferred."""
     labels = np.array([name for name in words if name != "cue"])
     scores = label_scores(lm, _network(lm), words, texts, progress)
+    _check_finite(lm, scores, lambda place: texts[place])
     return [{"predicted": labels[scores.argmax(1)]}]
 
 
@@ -181,6 +212,7 @@ def _losses(lm, ids, progress):
             pairs = [(ids[i][:1], ids[i][1:]) for i in batch]  # the rest as answer to the first
             total[batch] = answer_losses(_network(lm), collate(lm, pairs)).sum(1).cpu()
             progress(len(batch))
+    _check_finite(lm, total, lambda place: lm.tokenizer.decode(ids[place]))
     return [{"loss": total}]
 
 
