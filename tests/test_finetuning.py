@@ -313,10 +313,10 @@ def test_a_score_that_is_no_number_and_a_text_too_long_are_errors(tiny, task, da
     test = task[task["split"] == "test"].iloc[0]
     with monkeypatch.context() as patch:
         patch.setattr(lm, "max_tokens", 1)
-        named = f"language {test['language']}, sentence {test['id']}: "
-        with pytest.raises(ValueError, match=named + r"\d+ tokens, the model takes 1; l"):
+        named = rf"language {test['language']}, item {test['id']}: \d+ tokens with the cue, the "
+        with pytest.raises(ValueError, match=named + "model takes 1; leave it out"):
             evaluate(lm, task, WORDS)
-        with pytest.raises(ValueError, match="language eng_Latn, sentence A1: .* takes 1; leave"):
+        with pytest.raises(ValueError, match="language eng_Latn, sentence A1: .* takes 1; split"):
             lm_loss(lm, corpus)
     network = objectives.causal_model(lm)
     with torch.no_grad():

@@ -65,7 +65,7 @@ def same_but_for_rounding(kept: pd.DataFrame, made: pd.DataFrame) -> bool:
     """
     if not compare_tables(kept, made, "", None).empty:
         return False
-    for column in filter(lambda name: _numbers(kept[name]), kept):
+    for column in [name for name in kept if _numbers(kept[name])]:
         old, new = kept[column], made[column]
         whole = pd.api.types.is_integer_dtype(old) and pd.api.types.is_integer_dtype(new)
         near = 0 if whole else ROUNDING

@@ -22,6 +22,7 @@ from .paths import data_dir
 VARIABLE = "ILO_CLUSTER"
 #: How long to wait for a scheduler.
 _TIMEOUT = "15s"
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 #: What Dask is told before it starts processes here. It gives a worker up for good if, so long
 #: after a process of it died, none stands in its place: after 15 s by default, when a second one
 #: may just have died and be starting anew. And it sets the variables of threads to 1 in *this*
@@ -29,11 +30,9 @@ _TIMEOUT = "15s"
 #: by one thread. So a worker is given them by itself.
 LOCAL = {
     "distributed.deploy.lost-worker-timeout": "365 days",
-    "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": 65536},
-    "distributed.nanny.environ": {
-        "OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1,
-    },
-}  # fmt: skip
+    **{f"distributed.nanny.pre-spawn-environ.{name}": None for name in _THREADS},
+    "distributed.nanny.environ": dict.fromkeys(_THREADS, 1),
+}
 _TOPIC = "ilo-progress"
 #: Seconds between two messages of a worker on how far it is.
 _SECONDS = 1.0

@@ -16,7 +16,7 @@ from ..keep.digest import digest
 from ..keep.fill import fill
 from ..keep.tables import TableStore, kept_table
 from ..models import LanguageModel, load_model
-from ..pooling import length_batches
+from ..pooling import length_batches, tokenize
 from .objectives import (
     EVALUATION_TOKENS,
     answer_losses,
@@ -71,7 +71,12 @@ def evaluate(
     def ask():
         texts = items["text"].unique()  # a name that several languages spell alike: once
         lengths = [len(encode(lm, words, text)) for text in texts]
-        _check_lengths(lm, lengths, items.drop_duplicates("text")[["language", "id"]])
+        for row, length in zip(items.drop_duplicates("text").itertuples(), lengths, strict=True):
+            if lm.max_tokens and length > lm.max_tokens:
+                raise ValueError(
+                    f"model {lm.name!r}, language {row.language}, item {row.id}: {length} tokens "
+                    f"with the cue, the model takes {lm.max_tokens}; leave it out"
+                )
         make = functools.partial(_answers, lm, words)
         found = _by_blocks("answers", lm, settings, texts.tolist(), lengths, make)
         predicted = dict(zip(texts, found["predicted"], strict=True))
@@ -131,34 +136,21 @@ def lm_loss(model: str | os.PathLike | LanguageModel, corpus: pd.DataFrame) -> p
     Raises
     ------
     ValueError
-        If a sentence is too long for the model, or its loss is not finite.
+        If a sentence has no token or too many for the model, or its loss is not finite.
     """
     lm = load_model(model)
     settings = [lm.attrs, fingerprint(corpus)]
 
     def read():
-        texts = corpus.rename_axis(index="sentence").melt(
-            var_name="language", value_name="text", ignore_index=False
-        ).reset_index()  # fmt: skip
-        ids = [lm.tokenizer(text)["input_ids"] for text in texts["text"]]
+        texts = corpus.melt(var_name="language", value_name="text")
+        ids = [each for code in corpus for each, _ in tokenize(lm, corpus[code])]
         lengths, make = [len(each) for each in ids], functools.partial(_losses, lm)
-        _check_lengths(lm, lengths, texts[["language", "sentence"]])
         texts["tokens"] = [length - 1 for length in lengths]
         texts["loss"] = _by_blocks("losses", lm, settings, ids, lengths, make)["loss"]
         sums = texts.groupby("language", sort=False)[["tokens", "loss"]].sum()
         return sums.assign(loss=sums["loss"] / sums["tokens"]).reset_index()
 
     return kept_table("losses", lm.name, settings, read)
-
-
-def _check_lengths(lm, lengths, where):
-    """No text of more tokens than the model takes; ``where``: language and name of each."""
-    for length, (language, name) in zip(lengths, where.to_numpy(), strict=True):
-        if lm.max_tokens and length > lm.max_tokens:
-            raise ValueError(
-                f"model {lm.name!r}, language {language}, sentence {name}: {length} tokens, the "
-                f"model takes {lm.max_tokens}; leave it out"
-            )
 
 
 def _check_finite(lm, scores, text_of):
