@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from conftest import world
@@ -11,13 +12,13 @@ from ilo_helpers.validity.alignment import (
     _imbalance,
     _precision,
     alignment_scores,
-    all_measures,
     cosine_gap,
     mexa,
     mutual_neighbors,
 )
 from ilo_helpers.validity.cka import linear_cka
 from ilo_helpers.validity.clouds import Cloud, Pair
+from ilo_helpers.validity.measures import all_measures
 
 CODES = ["deu_Latn", "eng_Latn", "rus_Cyrl", "ukr_Cyrl"]
 ONE_IF_EQUAL = ("P@1", "P@5", "P@1 CSLS", "MEXA", "mutual k-NN", "CKA", "SVCCA", "ANC")
@@ -346,3 +347,23 @@ def test_errors_say_what_where_and_what_to_do():
         said = f"layer 0, language eng_Latn, sentence 3: the vector is {what}.*drop_sel"
         with pytest.raises(ValueError, match=said):
             alignment_scores(broken)
+
+
+def test_values_are_kept_by_layer_and_read_again(data, monkeypatch, capsys):
+    acts = world(np.concatenate([cloud(8, 6, languages=3) for _ in range(3)]), CODES[:3])
+    broken = acts.copy()
+    broken[2, 1, 4] = np.nan
+    with pytest.raises(ValueError, match="layer 2, language eng_Latn, sentence 4"):
+        alignment_scores(broken)
+    (folder,) = [path for path in (data / "alignment").iterdir() if path.is_dir()]
+    assert {path.name for path in folder.glob("*.parquet")} == {"0.parquet", "1.parquet"}
+    here = alignment_scores(acts, keep=False)
+    assert len(list((data / "alignment").glob("*.parquet"))) == 0
+    kept = alignment_scores(acts)
+    assert len(list((data / "alignment").glob("*.parquet"))) == 1
+    monkeypatch.setattr("ilo_helpers.validity.alignment._compare", None)
+    pd.testing.assert_frame_equal(alignment_scores(acts), kept)
+    pd.testing.assert_frame_equal(here, kept)
+    for other in (acts + 1, acts.assign_coords(layer=[4, 5, 6]), acts.astype("float16")):
+        with pytest.raises(TypeError, match="NoneType"):
+            alignment_scores(other)

@@ -238,7 +238,7 @@ def test_a_table_of_older_code_has_no_hash_and_is_read(data, monkeypatch):
 
 
 def test_blocks_are_there_until_their_table_is_kept(data, monkeypatch):
-    store = TableStore("answers", "x", {"a": 1}, 2)
+    store = TableStore("answers", "x", {"a": 1}, range(2))
     store.create()
     for part in range(2):
         store.write(part, x=np.full(2, part))

@@ -33,6 +33,8 @@ from ilo_helpers.training import evaluation, sweep
 from ilo_helpers.training.evaluation import evaluate, lm_loss
 from ilo_helpers.training.runs import read_tables
 from ilo_helpers.training.tasks import load_task
+from ilo_helpers.validity.alignment import alignment_scores
+from ilo_helpers.validity.probes import probe_accuracy, task_corpus
 
 WORDS = {"cue": "Kind", "unit": "maß", "script": "schrift"}
 
@@ -240,8 +242,11 @@ def everything(model, text, task):
     acts = extract_activations(model, text, ["mean", "last"])
     nearest_neighbors(acts["mean"], 4)
     nearest_neighbors(acts["last"], 4, "euclidean")
-    evaluate(model, load_task(task), WORDS)
+    answers = load_task(task)
+    evaluate(model, answers, WORDS)
     lm_loss(model, text)
+    alignment_scores(acts["mean"])
+    probe_accuracy(extract_activations(model, task_corpus(answers), "last"), answers)
 
 
 @pytest.mark.cluster
@@ -451,7 +456,7 @@ def test_bad_input_is_the_error_that_it_is_here(client, tiny, poisoned, tmp_path
 
 @pytest.mark.cluster
 def test_a_worker_that_does_not_see_the_folder(client, data):
-    store = Elsewhere("answers", "x", {}, 1)
+    store = Elsewhere("answers", "x", {}, [0])
     with pytest.raises(FileNotFoundError, match="is not to be seen here: the data folder") as info:
         fill([store], {0: "a"}, fatal, "letters")
     assert str(data / "answers") in str(info.value)

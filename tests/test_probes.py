@@ -67,3 +67,19 @@ def test_copies_are_not_tested():
     assert found.to_dict() == {"eng_Latn": 20, "deu_Latn": 18}
     with pytest.raises(ValueError, match="source 'fra_Latn' is not among eng_Latn, deu_Latn"):
         probe_accuracy(vectors(task, 0), task, source="fra_Latn")
+
+
+def test_a_table_is_kept_by_vectors_and_labels(data, monkeypatch):
+    task = toy_task()
+    acts = vectors(task, 1)
+    here, kept = probe_accuracy(acts, task, keep=False), probe_accuracy(acts, task)
+    pd.testing.assert_frame_equal(here, kept)
+    assert len(list((data / "probes").glob("*.parquet"))) == 1
+    monkeypatch.setattr("ilo_helpers.validity.probes._fitted", None)
+    pd.testing.assert_frame_equal(probe_accuracy(acts, task), kept)
+    turned = task.assign(label=task["label"].map({"a": "b", "b": "a"}))
+    for other in ((acts + 1, task), (acts, turned), (acts, task, "deu_Latn")):
+        with pytest.raises(TypeError, match="NoneType"):
+            probe_accuracy(*other)
+    with pytest.raises(TypeError, match="NoneType"):
+        probe_accuracy(acts, task, subtract_means=True)

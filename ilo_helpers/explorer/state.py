@@ -252,5 +252,5 @@ class Explorer:
 
 
 def _mean_precision(acts):
-    found = alignment_scores(acts, "P@1", None)
+    found = alignment_scores(acts, "P@1", None, keep=False)
     return found.groupby("layer", as_index=False)["value"].mean()

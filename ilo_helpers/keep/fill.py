@@ -19,9 +19,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+import pandas as pd
 from tqdm import tqdm
 
 from .cluster import current_client, hand_out
+from .tables import TableStore, kept_table
 
 
 class Parts(Protocol):
@@ -90,6 +92,51 @@ def fill(
             progress.bar.set_description(f"{title} {part}")
             do(part, job, functools.partial(progress.add, part))
             progress.reach(part)
+
+
+def fill_table(
+    step: str, name: str, settings: object, jobs: Mapping, make: Callable, title: str,
+    unit: str = "part", sizes: Mapping[Any, int] | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """A table whose rows are made part by part, as one; :func:`kept_table` then deletes the parts.
+
+    Parameters
+    ----------
+    step, name, settings
+        As for :func:`ilo_helpers.keep.tables.kept_table`.
+    jobs, make, title, unit, sizes
+        As for :func:`fill`, of all parts; ``make`` returns one dictionary of columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of all parts, in their order.
+    """
+    store = TableStore(step, name, settings, jobs)
+    missing, sizes = store.missing(), sizes or dict.fromkeys(jobs, 1)
+    todo, counts = ({part: each[part] for part in missing} for each in (jobs, sizes))
+    fill([store], todo, make, title, unit, counts)
+    return store.whole()
+
+
+def table_by_layer(
+    step: str, name: str, settings: object, jobs: Mapping, make: Callable
+) -> pd.DataFrame:
+    """A table of some rows a layer: made once, then read; or, without settings, here and now.
+
+    Parameters and result as of :func:`fill_table`, a part a layer.
+    """
+    title, unit = f"{step}, layer", "layer"
+    if settings is not None:
+        return kept_table(
+            step, name, settings, lambda: fill_table(step, name, settings, jobs, make, title, unit)
+        )
+    tables: list[pd.DataFrame] = []
+    with _Progress(title, unit, dict.fromkeys(jobs, 1)) as progress:
+        for part, job in jobs.items():
+            tables += map(pd.DataFrame, make(job, functools.partial(progress.add, part)))
+            progress.reach(part)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _make_part(stores, make, part, job, progress):

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from .arguments import once, several, told, whole
+from .digest import arrays_digest
 
 
 def check_array(name: str, array: Any, dims: Sequence[str]) -> None:
@@ -50,6 +51,16 @@ def in_order(acts: xr.DataArray) -> xr.DataArray:
         )
     # labels that xarray only makes up, 0, 1, …, would begin anew in every part
     return acts.transpose(*dims).assign_coords({dim: acts[dim].values for dim in dims[:3]})
+
+
+def vectors_key(vectors: xr.DataArray) -> list:
+    """What tells labelled vectors from others, by their values, as JSON can hold it.
+
+    The first dimension, of layers, is read one at a time.
+    """
+    labels = [list(map(str, vectors[dim].values)) for dim in vectors.dims if dim != "hidden"]
+    values = arrays_digest(at.values for at in vectors)
+    return [values, vectors.dtype.name, list(vectors.shape), labels]
 
 
 def nearest(neighbors: xr.Dataset, k: int) -> xr.Dataset:

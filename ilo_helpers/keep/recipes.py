@@ -15,6 +15,7 @@ from .paths import PACKAGE
 #: Number of each step's recipe; raise it where a change of the code changes results.
 RECIPES = {
     "activations": 1, "neighbors": 1, "finetuned": 2, "answers": 1, "losses": 1, "explorer": 1,
+    "alignment": 1, "probes": 1,
 }  # fmt: skip
 #: The code that reads weights and runs texts through a model.
 _MODELS = ["arithmetic.py", "sources/checkpoints.py", "models.py", "pooling.py"]
@@ -47,6 +48,13 @@ CODE = {
         "explorer/moving.py",
         "explorer/state.py",
     ],
+    "alignment": [
+        "keep/labelled.py",
+        "validity/cka.py",
+        "validity/clouds.py",
+        "validity/alignment.py",
+    ],
+    "probes": ["validity/probes.py"],
 }
 
 

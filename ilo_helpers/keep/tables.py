@@ -4,7 +4,7 @@ import contextlib
 import io
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from hashlib import sha256
 
@@ -55,32 +55,32 @@ class TableStore:
     ----------
     step, name, settings
         As for :func:`kept_table`.
-    parts : int
-        How many; they are numbered from 0.
+    parts : iterable of int or str
+        What they are called, in order.
     """
 
-    def __init__(self, step: str, name: str, settings: object, parts: int):
+    def __init__(self, step: str, name: str, settings: object, parts: Iterable):
         self.path = _table_path(step, name, settings)
-        self.parts = range(parts)
+        self.parts = list(parts)
 
     def create(self) -> None:
         """Make the folder."""
         with on_disk(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
 
-    def lock(self, part: int) -> AbstractContextManager:
+    def lock(self, part: int | str) -> AbstractContextManager:
         """Context in which this process alone may write a part; waits for another to finish."""
         return alone(self.path / f".{part}.lock", f"{self.path.name}, {part}")
 
-    def holds(self, part: int) -> bool:
+    def holds(self, part: int | str) -> bool:
         """Whether a part is complete."""
         return _read(self.path / f"{part}.parquet") is not None
 
-    def missing(self) -> list[int]:
+    def missing(self) -> list:
         """Parts not written yet, in order."""
         return [part for part in self.parts if not self.holds(part)]
 
-    def write(self, part: int, **columns: np.ndarray) -> None:
+    def write(self, part: int | str, **columns: np.ndarray) -> None:
         """Write one part, column by column."""
         _write(pd.DataFrame(columns), self.path / f"{part}.parquet")
 

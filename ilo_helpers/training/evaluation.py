@@ -13,8 +13,8 @@ import pandas as pd
 from ..arithmetic import fast_matmul
 from ..corpora import fingerprint
 from ..keep.digest import digest
-from ..keep.fill import fill
-from ..keep.tables import TableStore, kept_table
+from ..keep.fill import fill_table
+from ..keep.tables import kept_table
 from ..models import LanguageModel, load_model
 from ..pooling import length_batches, tokenize
 from .objectives import (
@@ -172,12 +172,11 @@ def _by_blocks(
         list(itertools.chain(*batches[start : start + BLOCK]))
         for start in range(0, len(batches), BLOCK)
     ]
-    store = TableStore(step, lm.name, settings, len(blocks))
-    jobs = {block: [texts[place] for place in blocks[block]] for block in store.missing()}
-    sizes = {block: len(job) for block, job in jobs.items()}
-    fill([store], jobs, make, f"{step}, block", "text", sizes)
+    jobs = {part: [texts[place] for place in block] for part, block in enumerate(blocks)}
+    sizes = {part: len(job) for part, job in jobs.items()}
+    whole = fill_table(step, lm.name, settings, jobs, make, f"{step}, block", "text", sizes)
     _network.cache_clear()
-    return store.whole().set_axis(list(itertools.chain(*blocks))).sort_index()
+    return whole.set_axis(list(itertools.chain(*blocks))).sort_index()
 
 
 @functools.lru_cache(maxsize=1)

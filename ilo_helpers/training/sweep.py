@@ -163,7 +163,7 @@ def _by_layer(study, path, store):
     change = change.set_index(["score", "layer"])
     apart = ilo_scores(without_translations(neighbors, study.k), study.k, study.tau)
     acts = vectors[study.pooling]
-    rivals = alignment_scores(acts, ["P@1", "MEXA"], study.home)
+    rivals = alignment_scores(acts, ["P@1", "MEXA"], study.home, keep=False)
     rivals = rivals.groupby(["metric", "layer"])["value"].mean()
     table = change["after"].unstack("score")[["bridge", "reach", "ilo"]]
     table = table.join(change.loc["ilo", ["change", "low", "high"]])

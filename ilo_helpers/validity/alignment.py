@@ -1,27 +1,26 @@
 """How alike the vectors of the same sentences are: the measures that ILO competes with.
 
 A metric compares two languages of one layer; :func:`alignment_scores` computes any of them for all
-layers and languages, :func:`all_measures` sets them beside ILO. n is the number of sentences, d
-that of SVCCA's directions. "Unrelated" is what a metric is expected to say if the sentences of one
-language are put in random order, whatever the shape of the two clouds. Cosines, within a language
-too, are of the vectors as they are, not centred, in float64.
+layers and languages, :mod:`ilo_helpers.validity.measures` sets them beside ILO. n is the number of
+sentences, d that of SVCCA's directions. "Unrelated" is what a metric is expected to say if the
+sentences of one language are put in random order, whatever the shape of the two clouds. Cosines,
+within a language too, are of the vectors as they are, not centred, in float64.
 """
 
+import functools
 import itertools
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.linalg import svdvals
-from tqdm import tqdm
 
-from ..ilo import ilo_scores
-from ..keep.arguments import several
-from ..keep.labelled import in_order
+from ..keep.arguments import flag, several
+from ..keep.fill import table_by_layer
+from ..keep.labelled import in_order, vectors_key
+from ..keep.recipes import foreign_code
 from ..keep.registry import Registry
-from ..neighbors import neighbor_kinds, without_translations
 from .cka import kernel_cka
 from .clouds import DECIMALS, NEIGHBORHOOD, Cloud, Pair
 
@@ -149,8 +148,9 @@ def _imbalance(x, y):
 
 
 def alignment_scores(
-    acts: xr.DataArray, metrics: str | Sequence[str] | None = None, pivot: str | None = "auto"
-) -> pd.DataFrame:
+    acts: xr.DataArray, metrics: str | Sequence[str] | None = None, pivot: str | None = "auto",
+    keep: bool = True,
+) -> pd.DataFrame:  # fmt: skip
     """How well each language's vectors are aligned with another's, at every layer.
 
     Parameters
@@ -165,6 +165,10 @@ def alignment_scores(
         The language that all others are compared with, which then has no row of its own;
         ``"auto"``: eng_Latn, or the first if it is not there. None: each language is compared
         with all others, and its value is the mean ("all pairs").
+    keep : bool
+        Keep the values in ``data/alignment``, under a hash of the vectors and of the source of a
+        metric of your own (not of what that calls), one layer at a time, computed here or by the
+        workers of a Dask client.
 
     Returns
     -------
@@ -191,13 +195,15 @@ def alignment_scores(
     chosen = [ALIGNMENT_METRICS[name] for name in names]
     languages = acts.language.values.tolist()
     pivot = _check_pivot(pivot, languages)
-    values = []
-    bar = {"unit": "layer", "file": sys.stdout, "mininterval": 1, "disable": len(acts) == 1}
-    for at in tqdm(acts, "alignment", **bar):
-        at = at.load()
-        _check_vectors(at)
-        values.append(_compare(dict(zip(languages, at.values, strict=True)), chosen, pivot))
     coords = {"layer": acts.layer.values, "language": languages, "metric": names}
+    settings = None
+    if flag("keep", keep):
+        code = [(foreign_code(metric), _of_cosines(metric)) for metric in chosen]
+        settings = [vectors_key(acts), pivot, names, code]
+    name, jobs = acts.attrs.get("model", "vectors"), {at.layer.item(): at for at in acts}
+    make = functools.partial(_by_language, names, chosen, pivot)
+    values = table_by_layer("alignment", name, settings, jobs, make)
+    values = values.to_numpy().reshape([len(each) for each in coords.values()])
     table = xr.DataArray(values, coords, name="value").to_dataframe().reset_index()
     return table[table["language"] != pivot].reset_index(drop=True)
 
@@ -211,6 +217,14 @@ def _check_pivot(pivot, languages):
             "them, or None for all pairs"
         )
     return pivot
+
+
+def _by_language(names, metrics, pivot, at, _progress):
+    """What is kept of one layer: a column a metric, a row a language."""
+    at = at.load()
+    _check_vectors(at)
+    values = _compare(dict(zip(at.language.values, at.values, strict=True)), metrics, pivot)
+    return [dict(zip(names, np.transpose(values), strict=True))]
 
 
 def _check_vectors(at):
@@ -239,54 +253,8 @@ def _compare(vectors, metrics, pivot):
 
 
 def _values(pair, metrics):
-    return [
-        metric(pair) if pair.varies or getattr(metric, "of_cosines", False) else np.nan
-        for metric in metrics
-    ]
+    return [metric(pair) if pair.varies or _of_cosines(metric) else np.nan for metric in metrics]
 
 
-def all_measures(
-    acts: xr.DataArray, neighbors: xr.Dataset, k: int = 5, tau: int = 3, pivot: str | None = "auto"
-) -> pd.DataFrame:
-    """ILO and its parts, ILO without translations, and what they compete with, in one table.
-
-    Parameters
-    ----------
-    acts : xarray.DataArray
-        Dimensions layer, language, sentence, hidden.
-    neighbors : xarray.Dataset
-        ``nearest_neighbors(acts)``, at least k + languages − 1: see
-        :func:`ilo_helpers.neighbors.without_translations`.
-    k, tau : int
-        As in :func:`ilo_helpers.ilo_scores`.
-    pivot : str or None
-        As in :func:`alignment_scores`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        layer, language, metric, value. Metrics: bridge, reach, ILO, ILO without translations, all
-        of :data:`ALIGNMENT_METRICS` (no rows for the pivot) and label overlap: the share of the k
-        neighbours that are in other languages, bridge without a threshold (our definition; about
-        (L − 1)/L for uniform mixing of L languages).
-
-    Raises
-    ------
-    ValueError
-        If the neighbours are of other layers, languages or sentences than ``acts``, or too few;
-        as :func:`alignment_scores`.
-    """
-    for dim in ("layer", "language", "sentence"):
-        if not np.array_equal(acts[dim].values, neighbors[dim].values):
-            raise ValueError(
-                f"neighbors and acts have different {dim}s: call nearest_neighbors(acts) for these"
-            )
-    own = ilo_scores(neighbors, k, tau).rename(columns={"ilo": "ILO"})
-    apart = "ILO without translations"
-    own[apart] = ilo_scores(without_translations(neighbors, k), k, tau)["ilo"]
-    own["label overlap"] = 1 - neighbor_kinds(neighbors, k)["own"]
-    first, last = (
-        own.melt(["layer", "language"], measures, "metric")
-        for measures in (["bridge", "reach", "ILO", apart], ["label overlap"])
-    )
-    return pd.concat([first, alignment_scores(acts, pivot=pivot), last], ignore_index=True)
+def _of_cosines(metric):
+    return getattr(metric, "of_cosines", False)

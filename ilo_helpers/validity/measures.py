@@ -1,6 +1,8 @@
 """ILO, its parts, its variants and its rivals: every layer and language in one table."""
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from ..ilo import ilo_scores
 from ..neighbors import (
@@ -76,6 +78,55 @@ def language_measures(study: Study, source: str) -> pd.DataFrame:
     whole = pd.concat(tables, axis=1).reset_index()
     whole = whole[whole["language"] != source]
     return whole.reset_index(drop=True)
+
+
+def all_measures(
+    acts: xr.DataArray, neighbors: xr.Dataset, k: int = 5, tau: int = 3,
+    pivot: str | None = "auto", keep: bool = True,
+) -> pd.DataFrame:  # fmt: skip
+    """ILO and its parts, ILO without translations, and what they compete with, in one table.
+
+    Parameters
+    ----------
+    acts : xarray.DataArray
+        Dimensions layer, language, sentence, hidden.
+    neighbors : xarray.Dataset
+        ``nearest_neighbors(acts)``, at least k + languages − 1: see
+        :func:`ilo_helpers.neighbors.without_translations`.
+    k, tau : int
+        As in :func:`ilo_helpers.ilo_scores`.
+    pivot, keep
+        As in :func:`~ilo_helpers.validity.alignment.alignment_scores`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        layer, language, metric, value. Metrics: bridge, reach, ILO, ILO without translations, all
+        of :data:`~ilo_helpers.validity.alignment.ALIGNMENT_METRICS` (no rows for the pivot) and
+        label overlap: the share of the k neighbours that are in other languages, bridge without a
+        threshold (our definition; about (L − 1)/L for uniform mixing of L languages).
+
+    Raises
+    ------
+    ValueError
+        If the neighbours are of other layers, languages or sentences than ``acts``, or too few;
+        as :func:`~ilo_helpers.validity.alignment.alignment_scores`.
+    """
+    for dim in ("layer", "language", "sentence"):
+        if not np.array_equal(acts[dim].values, neighbors[dim].values):
+            raise ValueError(
+                f"neighbors and acts have different {dim}s: call nearest_neighbors(acts) for these"
+            )
+    own = ilo_scores(neighbors, k, tau).rename(columns={"ilo": "ILO"})
+    apart = "ILO without translations"
+    own[apart] = ilo_scores(without_translations(neighbors, k), k, tau)["ilo"]
+    own["label overlap"] = 1 - neighbor_kinds(neighbors, k)["own"]
+    first, last = (
+        own.melt(["layer", "language"], measures, "metric")
+        for measures in (["bridge", "reach", "ILO", apart], ["label overlap"])
+    )
+    rivals = alignment_scores(acts, pivot=pivot, keep=keep)
+    return pd.concat([first, rivals, last], ignore_index=True)
 
 
 def _own_measures(study, source):

@@ -1,14 +1,16 @@
 """Linear classifiers on the vectors of one language, tried on all others; no fine-tuning."""
 
-import sys
+import functools
 import warnings
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from tqdm import tqdm
 
 from ..activations import extract_activations
+from ..keep.arguments import flag
+from ..keep.fill import table_by_layer
+from ..keep.labelled import vectors_key
 from ..study import Study
 
 
@@ -71,14 +73,14 @@ def task_vectors(
             seen = task_corpus(task[(task["split"] == "train") & (task["language"] == source)])
             train = extract_activations(study.model, seen, study.pooling)
             acts = study.acts.sel(sentence=tested.index, language=list(tested))
-            return acts.load(), train.sel(language=source).load()
+            return acts, train.sel(language=source)
     corpus = task_corpus(task[task["split"] != "dev"])  # a probe needs none
-    return extract_activations(study.model, corpus, study.pooling).load(), None
+    return extract_activations(study.model, corpus, study.pooling), None
 
 
 def probe_accuracy(
     acts: xr.DataArray, task: pd.DataFrame, source: str = "eng_Latn",
-    subtract_means: bool = False, train: xr.DataArray | None = None,
+    subtract_means: bool = False, train: xr.DataArray | None = None, keep: bool = True,
 ) -> pd.DataFrame:  # fmt: skip
     """Accuracy in every language of a classifier that saw one, at each layer.
 
@@ -100,6 +102,9 @@ def probe_accuracy(
     train : xarray.DataArray, optional
         (layer, sentence, hidden), vectors of the train split in the source language, which then
         need not be among ``acts``.
+    keep : bool
+        Keep the table in ``data/probes``, under a hash of vectors, texts and labels, one layer at
+        a time, made here or by the workers of a Dask client.
 
     Returns
     -------
@@ -126,18 +131,37 @@ def probe_accuracy(
         code: (split == "test") & ((texts[code] != texts[source]).to_numpy() | (code == source))
         for code in languages
     }
-    rows = []
-    bar = {"unit": "layer", "file": sys.stdout, "mininterval": 1}
-    for layer in tqdm(acts.layer.values, "probes", **bar):
-        seen, vectors = (each.sel(layer=layer).values.astype(np.float64) for each in (train, acts))
-        if subtract_means:
-            seen = seen - seen.mean(0)
-            vectors = vectors - vectors.mean(1, keepdims=True)
-        probe = _fitted(seen, labels.loc[train.sentence.values])
-        for code, at in zip(languages, vectors, strict=True):
-            right = probe.predict(at[told_apart[code]]) == answers[told_apart[code]]
-            rows.append((int(layer), code, right.size, right.mean()))
-    return pd.DataFrame(rows, columns=["layer", "language", "items", "accuracy"])
+    taught = labels.loc[train.sentence.values].to_numpy()
+    settings = None
+    if flag("keep", keep):
+        tested = [np.flatnonzero(places).tolist() for places in told_apart.values()]
+        words = [taught.tolist(), answers.tolist()]
+        settings = [vectors_key(acts), vectors_key(train), tested, words, bool(subtract_means)]
+    jobs = {
+        layer: (train.sel(layer=layer), acts.sel(layer=layer))
+        for layer in acts.layer.values.tolist()
+    }
+    make = functools.partial(_tried, subtract_means, taught, answers, told_apart)
+    return table_by_layer("probes", acts.attrs.get("model", "vectors"), settings, jobs, make)
+
+
+def _tried(subtract_means, taught, answers, told_apart, job, _progress):
+    """What is kept of one layer: a row a language."""
+    seen, vectors = (each.values.astype(np.float64) for each in job)
+    if subtract_means:
+        seen = seen - seen.mean(0)
+        vectors = vectors - vectors.mean(1, keepdims=True)
+    probe = _fitted(seen, taught)
+    right = [
+        probe.predict(at[places]) == answers[places]
+        for at, places in zip(vectors, told_apart.values(), strict=True)
+    ]
+    return [{
+        "layer": int(job[1].layer),
+        "language": list(told_apart),
+        "items": [each.size for each in right],
+        "accuracy": [each.mean() for each in right],
+    }]  # fmt: skip
 
 
 def _fitted(vectors, labels):
