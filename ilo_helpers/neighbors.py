@@ -52,8 +52,9 @@ def nearest_neighbors(
         more, where there are more than two workers a layer: a language at a time). A killed run
         goes on where it was, and the same vectors are not searched again.
     memory : int or str, optional
-        Bytes, or ``"4GB"``, that the search of a layer may take beside its vectors; default half
-        of what is free. The lists do not depend on it.
+        Bytes, or ``"4GB"``, that the search of a layer may take; default half of what is free.
+        Vectors in memory do not count, those of a store do: they are mapped from a file where
+        they would take more than a quarter. The lists do not depend on it.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def nearest_neighbors(
     acts, k, metric = check_search(acts, k, metric)
     device, keep = usable_device(device), arguments.flag("keep", keep)
     # of the values: vectors changed by hand never get the neighbours of the old ones
-    vectors = arrays_digest(acts[layer].values for layer in range(acts.sizes["layer"]))
+    vectors = arrays_digest(language.values for layer in acts for language in layer)
     attrs = acts.attrs | {"metric": metric, "k": k, "vectors": vectors}
     coords = {dim: acts[dim].values for dim in acts.dims[:3]} | {"neighbor": range(k)}
     if not keep:

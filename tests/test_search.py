@@ -6,12 +6,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from conftest import world
 
 from ilo_helpers import nearest_neighbors
 from ilo_helpers._search import knn as search
 from ilo_helpers._search import memory as budget
-from ilo_helpers._search import products
+from ilo_helpers._search import parts, products
 from ilo_helpers._search.knn import RowError, knn
 from ilo_helpers._search.memory import Budget, memory_bytes
 
@@ -183,6 +184,72 @@ def test_no_more_memory_than_given(memory, at_least):
         [sys.executable, "-c", MEASURE, memory], capture_output=True, text=True, check=True
     )
     assert at_least <= float(done.stdout) <= float(memory[:-2])
+
+
+OF_A_STORE = """
+import sys, threading, time
+from pathlib import Path
+import numpy as np, xarray as xr
+from ilo_helpers import nearest_neighbors
+
+def anonymous():  # what no file holds
+    return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) / 1e3
+
+acts = xr.open_zarr(sys.argv[1], chunks=None)["acts"]
+nearest_neighbors(acts.isel(sentence=slice(200)), 10, keep=False)
+peak, done = 0, threading.Event()
+
+def watch():
+    global peak
+    while not done.wait(0.001):
+        peak = max(peak, anonymous())
+
+before = anonymous()
+thread = threading.Thread(target=watch)
+thread.start()
+found = nearest_neighbors(acts, 10, keep=False, memory=sys.argv[2])
+done.set()
+thread.join()
+np.savez(sys.argv[3], index=found["index"], distance=found["distance"])
+print(peak - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("memory", "most"), [("20MB", 20), ("110MB", 110)])
+def test_vectors_of_a_store_count_and_are_mapped(memory, most, tmp_path):
+    """24 MB of vectors: more than a quarter of 20, and less of 110."""
+    values = np.random.default_rng(0).standard_normal((1, 6, 1000, 1000), np.float32)
+    acts = world(values)
+    stored = acts.to_dataset(name="acts").chunk(language=1)
+    stored.to_zarr(tmp_path / "acts.zarr", zarr_format=2, consolidated=False)
+    found = tmp_path / "found.npz"
+    command = [sys.executable, "-c", OF_A_STORE, tmp_path / "acts.zarr", memory, found]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+    assert float(done.stdout.split()[-1]) <= most
+    expected = nearest_neighbors(acts, 10, keep=False)
+    for name, array in np.load(found).items():
+        np.testing.assert_array_equal(array, expected[name])
+
+
+def test_what_is_mapped_gives_the_same_and_leaves_no_file(tmp_path, data, monkeypatch):
+    acts = world(np.random.default_rng(0).normal(size=(2, 3, 40, 16)).astype(np.float16))
+    expected = nearest_neighbors(acts, 5, keep=False)
+    acts.to_dataset(name="acts").to_zarr(tmp_path / "a.zarr", zarr_format=2)
+    stored = xr.open_zarr(tmp_path / "a.zarr", chunks=None)["acts"]
+    seen = []
+
+    def watched(points, *args, memory, **options):
+        seen.append((isinstance(points.base, np.memmap) or isinstance(points, np.memmap), memory))
+        return knn(points, *args, **options)
+
+    monkeypatch.setattr(parts, "knn", watched)
+    monkeypatch.setattr(parts, "memory_bytes", lambda memory: memory)
+    size = acts.nbytes // 2
+    whole = [nearest_neighbors(stored, 5, keep=False, memory=4 * size + more) for more in (0, -1)]
+    assert whole[0].equals(expected) and whole[1].equals(expected)
+    assert seen == 2 * [(False, 3 * size)] + 2 * [(True, 4 * size - 1)]
+    assert list((data / "neighbors").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", products.PRODUCTS)

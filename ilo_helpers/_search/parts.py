@@ -1,15 +1,19 @@
 """Searches as they are handed out: a layer, or one language's rows of a layer that is large."""
 
+import contextlib
 import functools
 import shutil
+import tempfile
 
 import numpy as np
 
 from ..keep.cluster import current_client, worker_count
 from ..keep.digest import alone
 from ..keep.fill import fill
+from ..keep.paths import data_dir, on_disk
 from ..keep.stores import Store, check_disk
 from .knn import RowError, knn
+from .memory import memory_bytes
 
 #: Rows from which on all workers search one layer, where there are more than two of them a layer.
 LARGE = 50_000
@@ -81,13 +85,13 @@ def search_layer(vectors, k, metric, device, memory, language=None):
 
     Of all languages, or of the one at a place.
     """
-    points = vectors.values.reshape(-1, vectors.sizes["hidden"])
     languages, sentences = vectors.shape[:2]
     rows = None
     if language is not None:
         languages, rows = 1, language * sentences + np.arange(sentences)
     try:
-        index, distance = knn(points, k, metric, device, rows, memory=memory)
+        with _within(vectors, memory_bytes(memory)) as (points, left):
+            index, distance = knn(points, k, metric, device, rows, memory=left)
     except RowError as error:
         language, sentence = divmod(error.row, sentences)
         raise ValueError(
@@ -96,3 +100,28 @@ def search_layer(vectors, k, metric, device, memory, language=None):
         ) from None
     shape = (languages, sentences, k)
     return {"index": index.reshape(shape), "distance": distance.reshape(shape)}
+
+
+@contextlib.contextmanager
+def _within(vectors, memory):
+    """Context of a layer's points, (rows, hidden), and of the bytes that are left to search them.
+
+    Vectors in memory are the caller's, and do not count. Those of a store do; what would take
+    more than a quarter of all is mapped from a file, which the system keeps in memory as far as
+    there is room. The file has no name: it is gone with the process.
+    """
+    shape = (-1, vectors.sizes["hidden"])
+    if vectors.variable._in_memory:
+        yield vectors.values.reshape(shape), memory
+    elif vectors.nbytes <= memory // 4:
+        yield vectors.values.reshape(shape), memory - vectors.nbytes
+    else:
+        dtype = np.result_type(vectors.dtype, np.float32)
+        with (
+            on_disk(data_dir("neighbors")),
+            tempfile.TemporaryFile(dir=data_dir("neighbors")) as file,
+        ):
+            for language in vectors:
+                file.write(np.ascontiguousarray(language.values, dtype).data)
+            file.flush()
+            yield np.memmap(file, dtype, "r").reshape(shape), memory
