@@ -58,17 +58,19 @@ def sklearn(points, _memory):
 
 def brute_force(points, rows):
     """Neighbours of some rows by the differences of all pairs in float64, ties by index."""
-    unit = points.astype(np.float64)
-    unit /= np.sqrt(np.square(unit).sum(1, keepdims=True))
-    found = []
-    for row in rows:
-        squared = sum(
-            np.square(unit[:, part] - unit[row, part]).sum(1)
-            for part in np.array_split(np.arange(unit.shape[1]), 10)
-        )
-        squared[row] = np.inf
-        found.append(np.argsort(squared, kind="stable")[:K])
-    return np.array(found)
+
+    def unit(part):
+        part = part.astype(np.float64)
+        return part / np.sqrt(np.square(part).sum(1, keepdims=True))
+
+    wanted, squared = unit(points[rows]), np.empty((len(rows), len(points)))
+    for start in range(0, len(points), 256):  # few enough for the cache
+        part = unit(points[start : start + 256])
+        for place, row in enumerate(wanted):
+            difference = part - row
+            squared[place, start : start + 256] = np.einsum("ij,ij->i", difference, difference)
+    squared[np.arange(len(rows)), rows] = np.inf
+    return np.argsort(squared, axis=1, kind="stable")[:, :K]
 
 
 def product_alone(points):
