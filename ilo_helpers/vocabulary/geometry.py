@@ -36,24 +36,23 @@ def unit_rows(embeddings: xr.DataArray, subtract: np.ndarray | None = None) -> x
     xarray.DataArray
         float32.
     """
-    rows = _scaled(embeddings.values)
+    rows = np.empty_like(embeddings.values)
+    _scale(embeddings.values, rows)
     if subtract is not None:
         labels = pd.Series(np.asarray(subtract))
         labels = labels.where(labels.map(labels.value_counts()) >= SMALLEST, "")
-        for places in labels.groupby(labels).indices.values():
-            part = rows[places]
-            rows[places] = part - part.mean(0)
-        rows = _scaled(rows)
+        codes, names = pd.factorize(labels)
+        means = np.stack([rows[codes == code].mean(0) for code in range(len(names))])
+        _scale(rows, rows, means, codes)
     return embeddings.copy(data=rows)
 
 
-def _scaled(rows):
-    """Rows of length 1, some thousand at a time: whole tables do not fit into a cache."""
-    scaled = np.empty_like(rows)
-    for start in range(0, len(rows), 4096):
-        part = rows[start : start + 4096]
-        scaled[start : start + 4096] = part / np.linalg.norm(part, axis=1, keepdims=True)
-    return scaled
+def _scale(rows, out, means=None, codes=None):
+    """Rows, less their label's mean, at length 1; some at a time: a table fits into no cache."""
+    for start in range(0, len(rows), 1024):
+        some = slice(start, start + 1024)
+        part = rows[some] if means is None else rows[some] - means[codes[some]]
+        np.divide(part, np.linalg.norm(part, axis=1, keepdims=True), out=out[some])
 
 
 def separability(
