@@ -35,7 +35,7 @@ def sleeping(seconds, part, progress):
     for _ in range(10):
         time.sleep(seconds / 10)
         progress(1)
-    return [{"x": np.full((4, 8, 16), part + 1, np.float32)}]  # a chunk of zeros is a case of its own
+    return [{"x": np.full((4, 8, 16), part + 1, np.float32)}]  # none is of zeros
 
 
 def letters(folder, parts):
