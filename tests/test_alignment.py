@@ -8,6 +8,7 @@ from ilo_helpers import ilo_scores, nearest_neighbors
 from ilo_helpers.neighbors import neighbor_kinds, without_translations
 from ilo_helpers.validity.alignment import (
     ALIGNMENT_METRICS,
+    _by_language,
     _csls,
     _imbalance,
     _precision,
@@ -367,3 +368,20 @@ def test_values_are_kept_by_layer_and_read_again(data, monkeypatch, capsys):
     for other in (acts + 1, acts.assign_coords(layer=[4, 5, 6]), acts.astype("float16")):
         with pytest.raises(TypeError, match="NoneType"):
             alignment_scores(other)
+
+
+def test_a_layer_that_was_read_is_not_held(tmp_path):
+    acts = world(cloud(8, 6, languages=3), CODES[:3])
+    acts.to_dataset(name="acts").to_zarr(tmp_path / "a.zarr", zarr_format=2)
+    lazy = xr.open_zarr(tmp_path / "a.zarr", chunks=None)["acts"][0]
+    (found,) = _by_language(["MEXA"], [mexa], "eng_Latn", lazy, None)
+    assert len(found["MEXA"]) == 3 and not lazy.variable._in_memory
+
+
+def test_what_hangs_on_a_metric_of_one_s_own_is_not_kept(data, monkeypatch):
+    """Its source does not tell what it gives."""
+    for value in (1.0, 2.0):
+        monkeypatch.setitem(ALIGNMENT_METRICS, "part", lambda pair, value=value: value)
+        found = alignment_scores(world(cloud(8, 6, languages=3), CODES[:3]), "part")
+        assert set(found["value"]) == {value}
+    assert not (data / "alignment").exists()

@@ -60,7 +60,7 @@ def vectors_key(vectors: xr.DataArray) -> list:
     """
     labels = [list(map(str, vectors[dim].values)) for dim in vectors.dims if dim != "hidden"]
     values = arrays_digest(at.values for at in vectors)
-    return [values, vectors.dtype.name, list(vectors.shape), labels]
+    return [values, vectors.dtype.str, list(vectors.shape), list(vectors.dims), labels]
 
 
 def nearest(neighbors: xr.Dataset, k: int) -> xr.Dataset:

@@ -80,12 +80,14 @@ class TableStore:
         """Parts not written yet, in order."""
         return [part for part in self.parts if not self.holds(part)]
 
-    def write(self, part: int | str, **columns: np.ndarray) -> None:
+    def write(self, part: int | str, /, **columns: np.ndarray) -> None:
         """Write one part, column by column."""
         _write(pd.DataFrame(columns), self.path / f"{part}.parquet")
 
     def whole(self) -> pd.DataFrame:
         """All parts as one table; :func:`kept_table` of the same name deletes them."""
+        if missing := self.missing():
+            raise RuntimeError(f"{self.path.name} is not complete: missing {missing}")
         parts = [_read(self.path / f"{part}.parquet") for part in self.parts]
         return pd.concat(parts, ignore_index=True)
 

@@ -19,7 +19,6 @@ from scipy.linalg import svdvals
 from ..keep.arguments import flag, several
 from ..keep.fill import table_by_layer
 from ..keep.labelled import in_order, vectors_key
-from ..keep.recipes import foreign_code
 from ..keep.registry import Registry
 from .cka import kernel_cka
 from .clouds import DECIMALS, NEIGHBORHOOD, Cloud, Pair
@@ -166,9 +165,9 @@ def alignment_scores(
         ``"auto"``: eng_Latn, or the first if it is not there. None: each language is compared
         with all others, and its value is the mean ("all pairs").
     keep : bool
-        Keep the values in ``data/alignment``, under a hash of the vectors and of the source of a
-        metric of your own (not of what that calls), one layer at a time, computed here or by the
-        workers of a Dask client.
+        Keep the values in ``data/alignment``, under a hash of the vectors, one layer at a time,
+        computed here or by the workers of a Dask client. With a metric of your own, which may
+        hang on anything, they are computed here, and not kept.
 
     Returns
     -------
@@ -196,10 +195,8 @@ def alignment_scores(
     languages = acts.language.values.tolist()
     pivot = _check_pivot(pivot, languages)
     coords = {"layer": acts.layer.values, "language": languages, "metric": names}
-    settings = None
-    if flag("keep", keep):
-        code = [(foreign_code(metric), _of_cosines(metric)) for metric in chosen]
-        settings = [vectors_key(acts), pivot, names, code]
+    ours = all(getattr(metric, "__module__", None) == __name__ for metric in chosen)
+    settings = [vectors_key(acts), pivot, names] if flag("keep", keep) and ours else None
     name, jobs = acts.attrs.get("model", "vectors"), {at.layer.item(): at for at in acts}
     make = functools.partial(_by_language, names, chosen, pivot)
     values = table_by_layer("alignment", name, settings, jobs, make)
@@ -221,7 +218,7 @@ def _check_pivot(pivot, languages):
 
 def _by_language(names, metrics, pivot, at, _progress):
     """What is kept of one layer: a column a metric, a row a language."""
-    at = at.load()
+    at = at[:].load()  # indexed anew, so that what is read goes when the layer is done
     _check_vectors(at)
     values = _compare(dict(zip(at.language.values, at.values, strict=True)), metrics, pivot)
     return [dict(zip(names, np.transpose(values), strict=True))]

@@ -103,7 +103,7 @@ def probe_accuracy(
         (layer, sentence, hidden), vectors of the train split in the source language, which then
         need not be among ``acts``.
     keep : bool
-        Keep the table in ``data/probes``, under a hash of vectors, texts and labels, one layer at
+        Keep the table in ``data/probes``, under a hash of vectors, labels and items, one layer at
         a time, made here or by the workers of a Dask client.
 
     Returns
@@ -147,7 +147,7 @@ def probe_accuracy(
 
 def _tried(subtract_means, taught, answers, told_apart, job, _progress):
     """What is kept of one layer: a row a language."""
-    seen, vectors = (each.values.astype(np.float64) for each in job)
+    seen, vectors = (each[:].values.astype(np.float64) for each in job)  # not kept in the job
     if subtract_means:
         seen = seen - seen.mean(0)
         vectors = vectors - vectors.mean(1, keepdims=True)
