@@ -40,7 +40,7 @@ class Parts(Protocol):
     def holds(self, part: Any) -> bool:
         """Whether a part is complete."""
 
-    def write(self, part: Any, /, **values: Any) -> None:
+    def write(self, part: Any, **values: Any) -> None:
         """Write a part, and last what says that it is complete."""
 
 

@@ -80,7 +80,7 @@ class TableStore:
         """Parts not written yet, in order."""
         return [part for part in self.parts if not self.holds(part)]
 
-    def write(self, part: int | str, /, **columns: np.ndarray) -> None:
+    def write(self, part: int | str, **columns: np.ndarray) -> None:
         """Write one part, column by column."""
         _write(pd.DataFrame(columns), self.path / f"{part}.parquet")
 
