@@ -92,6 +92,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--real", action="store_true", help="extract with Gemma 3 270M as well")
     parser.add_argument("--seconds", type=float, default=2.0, help="that a part sleeps")
+    parser.add_argument("--paragraphs", type=int, default=12, help="extracted, of 49")
     options = parser.parse_args()
     print("| workers | parts | seconds | ideal | lost | processor time, ms a part |")
     print("|---|---|---|---|---|---|")
@@ -106,7 +107,7 @@ def main():
         import torch
 
         torch.set_num_threads(1)
-        corpus = load_corpus("udhr", languages=LANGUAGES, sentences=12)
+        corpus = load_corpus("udhr", languages=LANGUAGES, sentences=options.paragraphs)
         print("\n| extraction | seconds | ratio |\n|---|---|---|")
         alone = None
         for workers in (0, 1, 2):

@@ -53,8 +53,9 @@ def nearest_neighbors(
         goes on where it was, and the same vectors are not searched again.
     memory : int or str, optional
         Bytes, or ``"4GB"``, that the search of a layer may take; default half of what is free.
-        Vectors in memory do not count, those of a store do: they are mapped from a file where
-        they would take more than a quarter. The lists do not depend on it.
+        Vectors in memory do not count, those of a store do: they are mapped from a file in the
+        data folder, gone after the search, where they would take more than a quarter. The lists
+        do not depend on it.
 
     Returns
     -------

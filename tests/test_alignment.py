@@ -35,7 +35,9 @@ def cloud(sentences=40, width=12, noise=0.5, languages=2, seed=0):
 def scores(values, languages=None, pivot="auto", metrics=None):
     """Value by metric of the only row, or by (language, metric)."""
     acts = world(values, languages or CODES[: values.shape[1]])
-    table = alignment_scores(acts, metrics, pivot).set_index(["language", "metric"])["value"]
+    table = alignment_scores(acts, metrics, pivot, keep=False).set_index(["language", "metric"])[
+        "value"
+    ]
     return table.droplevel(0) if len(table.index.levels[0]) == 1 else table
 
 

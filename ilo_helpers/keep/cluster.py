@@ -2,7 +2,7 @@
 
 A client of ``distributed`` that is current in this process, or a scheduler's address in
 ``$ILO_CLUSTER``, makes a cluster. What is sent to a worker is the name of a function and what
-decides its part, never vectors or weights; what comes back is "done", or an error.
+decides its part, never weights or a store's vectors; what comes back is "done", or an error.
 """
 
 import contextlib

@@ -86,10 +86,10 @@ class TableStore:
 
     def whole(self) -> pd.DataFrame:
         """All parts as one table; :func:`kept_table` of the same name deletes them."""
-        if missing := self.missing():
+        parts = {part: _read(self.path / f"{part}.parquet") for part in self.parts}
+        if missing := [part for part, table in parts.items() if table is None]:
             raise RuntimeError(f"{self.path.name} is not complete: missing {missing}")
-        parts = [_read(self.path / f"{part}.parquet") for part in self.parts]
-        return pd.concat(parts, ignore_index=True)
+        return pd.concat(parts.values(), ignore_index=True)
 
 
 def _write(table, file):
