@@ -277,6 +277,8 @@ def test_the_search_of_a_device(some, monkeypatch):
     points = crowded(np.random.default_rng(3))
     expected = knn(points, 12, rows=some)
     monkeypatch.setattr(budget, "SIDES", (256, 64))
+    room = 2 * 300 * (4 * points.shape[1] + 12 * 256)  # for 300 points at a time
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (room, room))
     propose, used = search._Search._propose_on, []
     monkeypatch.setattr(
         search._Search,

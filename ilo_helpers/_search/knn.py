@@ -216,27 +216,31 @@ class _Search:
         return itertools.pairwise(edges)
 
     def _propose_on(self, device, rows, values, ids, side, bar):
-        """Fill lists as :meth:`propose` says, with torch on a device."""
+        """Fill lists as :meth:`propose` says, with torch on a device that holds what it can."""
         import torch
 
         half, count = torch.from_numpy(self.half).to(device), values.shape[1]
-        bar.total += -(-len(rows) // side)
+        room = torch.cuda.mem_get_info(device)[0] // 2
+        columns = max(count, room // (4 * self.points.shape[1] + 12 * side))
+        blocks = range(0, len(self.points), columns)
+        bar.total += len(blocks) * -(-len(rows) // side)
         with fast_matmul("float32"):
-            for i in range(0, len(rows), side):
-                part = slice(i, i + side)
-                own = torch.from_numpy(rows[part]).to(device)
-                mine = torch.from_numpy(self._centred(rows[part])).to(device)
-                best = torch.from_numpy(values[part]).to(device)
-                whose = torch.from_numpy(ids[part]).to(device)
-                for j in range(0, len(self.points), side):
-                    theirs = torch.from_numpy(self._centred(slice(j, j + side))).to(device)
-                    score = (mine @ theirs.T).sub_(half[j : j + side])
-                    here = torch.arange(j, j + len(theirs), dtype=whose.dtype, device=device)
-                    score[own[:, None] == here] = -torch.inf
-                    best, at = torch.cat([best, score], 1).topk(count, dim=1)
-                    whose = torch.cat([whose, here.expand(len(mine), -1)], 1).gather(1, at)
-                values[part], ids[part] = best.flip(1).cpu(), whose.flip(1).cpu()
-                bar.update()
+            for j in blocks:
+                theirs = torch.from_numpy(self._centred(slice(j, j + columns))).to(device)
+                for i in range(0, len(rows), side):
+                    part = slice(i, i + side)
+                    mine = torch.from_numpy(self._centred(rows[part])).to(device)
+                    score = (mine @ theirs.T).sub_(half[j : j + columns])
+                    own = rows[part] - j
+                    here = np.flatnonzero((own >= 0) & (own < len(theirs)))
+                    score[here, own[here]] = -torch.inf  # nobody is its own neighbour
+                    new, at = score.topk(min(count, len(theirs)), dim=1, sorted=False)
+                    best = torch.cat([torch.from_numpy(values[part]).to(device), new], 1)
+                    whose = torch.cat([torch.from_numpy(ids[part]).to(device), at.int() + j], 1)
+                    best, at = best.topk(count, dim=1)
+                    values[part] = best.flip(1).cpu()
+                    ids[part] = whose.gather(1, at).flip(1).cpu()
+                    bar.update()
 
     def decide(self, rows, values, ids, places, index, distance):
         """Write the neighbours of rows, by float64, to ``places`` of index and distance.
