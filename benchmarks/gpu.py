@@ -3,9 +3,9 @@
     python benchmarks/gpu.py [equal] [search] [large] [workers] [--text FOLDER] [--device cuda]
 
 ``equal``: Gemma 3 270M on the GPU against the CPU. ``search``: neighbours of up to 205,820 × 4096.
-``large``: random weights with the blocks of Llama-3.1-8B (16 GB in ``data/models``) on a text of
-your own, from reading it to neighbours and a few steps of LoRA. ``workers``: the same vectors from
-a worker of dask-cuda. Each prints its table as it comes.
+``large``: random weights in the blocks of Llama-3.1-8B (16 GB in ``data/models``) on a text of your
+own, from reading them to neighbours and a few steps of LoRA. ``workers``: the same vectors from a
+worker of dask-cuda. Each prints its table as it comes.
 """
 
 import argparse
@@ -15,39 +15,36 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
+from neighbors import CHECKED, K, vectors
 
 from ilo_helpers import extract_activations, ilo_scores, load_corpus, load_model, nearest_neighbors
 from ilo_helpers._search.knn import knn
 from ilo_helpers.keep.paths import data_dir
 from ilo_helpers.pooling import pool_sentences, tokenize
+from ilo_helpers.training.finetuning import fine_tune
 
 LANGUAGES = ["eng_Latn", "rus_Cyrl", "ind_Latn", "tha_Thai", "tel_Telu", "zho_Hans"]
-#: Padded tokens of a batch that are tried.
-BATCHES = 2**11, 2**12, 2**13, 2**14, 2**15, 2**16
-#: Blocks of Llama-3.1-8B. The table of tokens is of another tokenizer, and tied.
+#: Padded tokens of a batch that are tried, three times each: a GPU is slow at first.
+BATCHES = (2**11, 2**12, 2**13, 2**14, 2**15, 2**16) * 3
+#: Blocks of Llama-3.1-8B. The table of tokens is another's, and tied.
 LLAMA = {
     "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
     "num_attention_heads": 32, "num_key_value_heads": 8, "max_position_embeddings": 8192,
     "rope_theta": 500000.0, "tie_word_embeddings": True,
 }  # fmt: skip
-TINY = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3,
-        "num_attention_heads": 4, "num_key_value_heads": 2}  # fmt: skip
 SIZES = [(31_372, 640), (31_372, 4096), (205_820, 640), (205_820, 4096)]
 
 
 def timed(what, function, *args, **kwargs):
-    """Result of a call, with its seconds printed, and the most memory of the GPU."""
-    on_gpu = torch.cuda.is_available()
-    if on_gpu:
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
+    """Result of a call and its seconds, printed with the most memory that it took of the GPU."""
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
     start = time.perf_counter()
     result = function(*args, **kwargs)
-    if on_gpu:
-        torch.cuda.synchronize()
-    seconds = time.perf_counter() - start
-    peak = torch.cuda.max_memory_allocated() / 2**30 if on_gpu else 0
+    torch.cuda.synchronize()
+    seconds, peak = time.perf_counter() - start, torch.cuda.max_memory_allocated() / 2**30
     print(f"| {what} | {seconds:.2f} s | {peak:.1f} GiB |", flush=True)
     return result, seconds
 
@@ -58,14 +55,14 @@ def off(a, b):
     return (np.linalg.norm(a - b, axis=1) / np.linalg.norm(b, axis=1)).max()
 
 
-def tokens_a_second(lm, text, batches):
-    """Print tokens a second of batches of several sizes; the first is run once before."""
+def tokens_a_second(lm, text):
+    """Print tokens a second in batches of several sizes."""
     pairs = [pair for code in text for pair in tokenize(lm, text[code])]
     total = sum(len(ids) for ids, _ in pairs)
-    pool_sentences(lm, pairs, ["mean"], batches[0])
-    for size in batches:
-        _, seconds = timed(f"batches of {size}", pool_sentences, lm, pairs, ["mean"], size)
-        print(f"|   {total:,} tokens | {total / seconds:,.0f} a second | |", flush=True)
+    for size in BATCHES:
+        what = f"{total:,} tokens, batches of {size}"
+        _, seconds = timed(what, pool_sentences, lm, pairs, ["mean"], size)
+        print(f"| | {total / seconds:,.0f} a second | |", flush=True)
 
 
 def equal(device, _text):
@@ -78,87 +75,78 @@ def equal(device, _text):
         what = f"{name} {dtype}"
         acts, _ = timed(f"vectors, {what}", extract_activations, lm, text)
         lists, _ = timed(f"neighbours, {what}", nearest_neighbors, acts, 10, device=name)
-        found[what] = acts.values, lists["index"].values, ilo_scores(lists, 5, 3)
+        found[what] = acts.values, lists["index"].values[..., :5], ilo_scores(lists, 5, 3)["ilo"]
         if name != "cpu":
-            tokens_a_second(lm, text, BATCHES)
+            tokens_a_second(lm, text)
     acts, lists, scores = found.pop("cpu float32")
     for what, (others, theirs, them) in found.items():
-        rows = (lists[..., :5] != theirs[..., :5]).any(-1)
-        apart = np.abs(np.asarray(scores["ilo"]) - np.asarray(them["ilo"])).max()
+        rows, apart = (lists != theirs).any(-1).mean(), np.abs(scores - them).max()
         print(f"{what} against cpu float32: vectors {off(others, acts):.1e}, rows of another "
-              f"list {rows.mean():.2%}, ILO up to {apart:.4f}", flush=True)  # fmt: skip
+              f"list {rows:.2%}, ILO up to {apart:.4f}", flush=True)  # fmt: skip
 
 
-def brute_force(points, rows, k, device):
+def brute_force(points, rows, device):
     """Neighbours of some rows by the differences of all pairs in float64, ties by index."""
     exact = torch.from_numpy(points).to(device).double()
     exact /= exact.square().sum(1, keepdim=True).sqrt()
     squared = torch.stack([(exact - exact[row]).square().sum(1) for row in rows]).cpu().numpy()
     squared[np.arange(len(rows)), rows] = np.inf
-    return np.argsort(squared, axis=1, kind="stable")[:, :k]
+    return np.argsort(squared, axis=1, kind="stable")[:, :K]
 
 
 def search(device, _text):
-    """Exact neighbours, k = 10, each size on the CPU first where that takes a minute at most."""
-    from neighbors import CHECKED, K, vectors
-
-    small = vectors(2500, 64)
-    knn(small, K, device=device)
-    for size in SIZES if device != "cpu" else [(2500, 640)]:
-        points, found = vectors(*size), {}
-        for name in ("cpu", device) if size[0] * size[1] < 2**28 else (device,):
-            what = f"{size[0]:,} × {size[1]}, {name}"
+    """Exact neighbours, k = 10, on the CPU first where that takes a minute at most."""
+    knn(vectors(2500, 64), K, device=device)  # libraries loaded, loops compiled
+    for rows, hidden in SIZES:
+        points, found = vectors(rows, hidden), {}
+        for name in ("cpu", device) if rows * hidden < 2**28 else (device,):
+            what = f"{rows:,} × {hidden}, {name}"
             (found[name], _), _ = timed(what, knn, points, K, device=name)
-        rows = np.random.default_rng(1).choice(len(points), CHECKED, replace=False)
-        wrong = (found[device][rows] != brute_force(points, rows, K, device)).any(1).sum()
-        same = [len(points) - (found["cpu"] == found[device]).all(1).sum()] if "cpu" in found else []
-        print(f"|   unlike float64: {wrong} of {CHECKED}; unlike the CPU's: {same} | | |", flush=True)
+        some = np.random.default_rng(1).choice(rows, CHECKED, replace=False)
+        wrong = (found[device][some] != brute_force(points, some, device)).any(1).sum()
+        told = f"unlike float64: {wrong} of {CHECKED} rows"
+        if "cpu" in found:
+            told += f"; unlike the CPU's: {(found['cpu'] != found[device]).any(1).sum()} of all"
+        print(f"| {told} | | |", flush=True)
+
+
+def random_llama(device):
+    """Folder of a model with the blocks of Llama-3.1-8B and random weights, made once."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = data_dir("models") / "random-8b"
+    if not folder.exists():
+        tokenizer = load_model("gemma-3-270m").tokenizer
+        torch.manual_seed(0)
+        config = LlamaConfig(vocab_size=len(tokenizer), **LLAMA)
+        with torch.device(device):
+            network = LlamaForCausalLM._from_config(config, dtype=torch.bfloat16)
+        print(f"{sum(each.numel() for each in network.parameters()):,} parameters", flush=True)
+        timed("weights to disk", network.save_pretrained, folder, max_shard_size="4GB")
+        tokenizer.save_pretrained(folder)
+    return folder
 
 
 def large(device, text):
-    """A model of 8B's shape from its file to neighbours, and a few steps of LoRA."""
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
+    """A model of 8B's shape from its files to neighbours, and a few steps of LoRA."""
     text = load_corpus(text or "udhr")
-    folder = data_dir("models") / "random-8b"
-    if not folder.exists():
-        tokenizer = AutoTokenizer.from_pretrained(load_model("gemma-3-270m").source[
-            "pretrained_model_name_or_path"])  # fmt: skip
-        sizes = {"vocab_size": len(tokenizer)} | (LLAMA if device != "cpu" else TINY)
-        torch.manual_seed(0)
-        with torch.device(device):
-            network = LlamaForCausalLM._from_config(LlamaConfig(**sizes), dtype=torch.bfloat16)
-        print(f"{sum(each.numel() for each in network.parameters()):,} parameters")
-        timed("weights to disk", network.save_pretrained, folder, max_shard_size="4GB")
-        tokenizer.save_pretrained(folder)
-        del network
-    lm, _ = timed("their hash", load_model, folder, dtype="bfloat16", device=device)
+    folder = random_llama(device)
+    lm, _ = timed("hash of the weights", load_model, folder, dtype="bfloat16", device=device)
     timed("weights to the GPU", lambda: lm.model)
-    tokens_a_second(lm, text[[text.columns[0]]], BATCHES[2:])
+    tokens_a_second(lm, text[[text.columns[0]]])
     acts, seconds = timed("vectors of all languages, to disk", extract_activations, lm, text)
     total = sum(len(ids) for code in text for ids, _ in tokenize(lm, text[code]))
-    print(f"|   {total:,} tokens | {total / seconds:,.0f} a second | |", flush=True)
+    print(f"| {total:,} tokens | {total / seconds:,.0f} a second | |", flush=True)
     timed("neighbours of four layers", nearest_neighbors, acts[:4], 10, device=device)
-    lora(lm)
-
-
-def lora(lm):
-    """A few steps of LoRA: what it takes."""
-    from ilo_helpers.training.finetuning import fine_tune
-
+    del lm.model  # the training reads its own
+    torch.cuda.empty_cache()
     items = [{"id": str(i), "split": "train" if i < 64 else "dev", "language": "eng_Latn",
               "label": "ab"[i % 2], "text": f"This is number {i}, which one counts. " * 6}
              for i in range(80)]  # fmt: skip
-    import pandas as pd
-
     task = pd.DataFrame(items)
     task.attrs["name"] = "made"
-    words = {"cue": "Answer", "a": "yes", "b": "no"}
-    lm.__dict__.pop("model", None)
-    torch.cuda.empty_cache() if torch.cuda.is_available() else None
-    made, _ = timed("LoRA, 4 steps and saved", fine_tune, lm, task, freeze="lora", epochs=1,
-                    words=words)  # fmt: skip
-    print((made / "loss.csv").read_text(), flush=True)
+    words, what = {"cue": "Answer", "a": "yes", "b": "no"}, "LoRA, 4 steps and saved"
+    made, _ = timed(what, fine_tune, lm, task, freeze="lora", epochs=1, words=words)
     shutil.rmtree(made)
 
 
@@ -176,8 +164,7 @@ def workers(device, _text):
     lm.model  # noqa: B018 -- loaded before the clock starts
     timed("vectors, this process", extract_activations, lm, text, store=here)
     with LocalCUDACluster(resources={"GPU": 1}, threads_per_worker=1) as cluster, Client(cluster):
-        timed("vectors, a worker", extract_activations, lm, text, store=there)
-        acts, _ = timed("again", extract_activations, lm, text, store=there)
+        acts, _ = timed("vectors, a worker", extract_activations, lm, text, store=there)
         timed("neighbours, a worker", nearest_neighbors, acts, 10, device=device)
     sums = [{path.name: json.loads(path.read_text()) for path in folder.rglob("language-*.json")}
             for folder in (here, there)]  # fmt: skip
@@ -187,14 +174,16 @@ def workers(device, _text):
 
 if __name__ == "__main__":
     parts = {each.__name__: each for each in (equal, search, large, workers)}
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", nargs="*", choices=[*parts, []], help="default: all")
     parser.add_argument("--text", type=Path, help="a corpus for `large`; default udhr")
     parser.add_argument("--device", default="cuda")
     chosen = parser.parse_args()
-    if chosen.device != "cpu":
-        print(torch.cuda.get_device_name(), "torch", torch.__version__, flush=True)
+    if not torch.cuda.is_available():
+        parser.error("no GPU is to be seen here")
+    print(torch.cuda.get_device_name(chosen.device), "torch", torch.__version__, flush=True)
     for name in chosen.parts or parts:
         print(f"\n## {name}", flush=True)
         parts[name](chosen.device, chosen.text)

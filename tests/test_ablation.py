@@ -105,13 +105,14 @@ def test_the_lens_at_the_last_layer_is_the_model_and_before_it_norm_and_head(tin
     texts = batches.encode_texts(lm, ["Everyone has the right to life.", "Jeder Mensch"])
     assert all(text.prefix == () and text.word == len(text.query) - 1 for text in texts)
     states = patching.token_states(lm, network, texts, "prompt's end")
-    told = {layer: chances for layer, _, chances in lens.decoded(lm, network, states)}
+    told = {layer: chances.cpu() for layer, _, chances in lens.decoded(lm, network, states)}
     with hooks.inference(lm):
-        plain = [network(input_ids=torch.tensor([text.query])).logits[0, -1] for text in texts]
+        ids = [torch.tensor([text.query], device=lm.device) for text in texts]
+        plain = [network(input_ids=each).logits[0, -1] for each in ids]
         norm = lens.final_norm(network, lm.layers)
-        early = hooks.next_token_logits(network, norm(torch.tensor(states[:, 1])))
-    assert torch.allclose(told[lm.layers], torch.stack(plain).softmax(-1), atol=1e-5)
-    assert torch.allclose(told[1], early.softmax(-1), atol=1e-6)
+        early = hooks.next_token_logits(network, norm(torch.tensor(states[:, 1], device=lm.device)))
+    assert torch.allclose(told[lm.layers], torch.stack(plain).softmax(-1).cpu(), atol=1e-5)
+    assert torch.allclose(told[1], early.softmax(-1).cpu(), atol=1e-6)
     assert len(told) == lm.layers + 1
 
 

@@ -86,7 +86,7 @@ def test_gradients_of_frozen_blocks_are_none_in_every_layout(kind, tiny):
     lm = load_model(tiny(kind))
     freeze_parameters(lm.model, 3, "table+first-2")
     assert 0 < trained(lm.model) < sum(p.numel() for p in lm.model.parameters()) / 2
-    out = lm.model(input_ids=torch.tensor([[5, 6, 7, 8]]))
+    out = lm.model(input_ids=torch.tensor([[5, 6, 7, 8]], device=lm.device))
     out.last_hidden_state.square().sum().backward()
     last = {id(p) for p in lm.blocks[2].parameters()}
     with_gradient = {id(p) for p in lm.model.parameters() if p.grad is not None}
@@ -182,9 +182,9 @@ def test_scores_are_those_of_each_text_alone_with_the_whole_head(kind, tiny):
     first = [ids[0] for ids in objectives.encode_answers(lm, words).values()]
     assert len(set(first)) == 3
     for text, found in zip(texts, scores, strict=True):
-        ids = torch.tensor([objectives.encode(lm, words, text)])
+        ids = torch.tensor([objectives.encode(lm, words, text)], device=lm.device)
         with torch.no_grad():
-            alone = network(ids).logits[0, -1].double().log_softmax(0)[first].numpy()
+            alone = network(ids).logits[0, -1].double().log_softmax(0)[first].cpu().numpy()
         np.testing.assert_allclose(found - found.mean(), alone - alone.mean(), atol=1e-4)
 
 
@@ -198,7 +198,7 @@ def test_loss_is_that_of_the_answer_alone(tiny):
     losses = objectives.answer_losses(network, objectives.collate(lm, pairs))
     for row, (prompt, answer) in zip(losses, pairs, strict=True):
         with torch.no_grad():
-            logits = network(torch.tensor([prompt + answer])).logits[0].double()
+            logits = network(torch.tensor([prompt + answer], device=lm.device)).logits[0].double()
         log = logits.log_softmax(1)
         alone = [-log[len(prompt) + i - 1, token].item() for i, token in enumerate(answer)]
         assert (row[: -len(answer)] == 0).all()
@@ -224,7 +224,9 @@ def test_gradients_are_those_of_the_plain_network(freeze, kind, tiny):
         assert (parameter.grad is None) == (expected[name].grad is None)
         if parameter.grad is not None:
             assert not parameter.grad.is_sparse
-            np.testing.assert_allclose(parameter.grad, expected[name].grad, rtol=1e-3, atol=1e-4)
+            np.testing.assert_allclose(
+                parameter.grad.cpu(), expected[name].grad, rtol=1e-3, atol=1e-4
+            )
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3", "gpt2", "bloom"])
@@ -237,7 +239,7 @@ def test_lm_loss_equals_transformers_own(kind, tiny):
     network = objectives.causal_model(lm)
     total = 0
     for text in corpus["eng_Latn"]:
-        ids = torch.tensor([lm.tokenizer(text)["input_ids"]])
+        ids = torch.tensor([lm.tokenizer(text)["input_ids"]], device=lm.device)
         with torch.no_grad():
             total += network(ids, labels=ids).loss.item() * (ids.shape[1] - 1)
     np.testing.assert_allclose(found["loss"] * found["tokens"], total, rtol=1e-5)

@@ -191,8 +191,8 @@ def test_all_tokens_of_a_word_are_patched_or_its_last_or_the_prompt_s(tiny, aske
     lm, network = hooks.load_decoder(tiny("llama"))
     coded = batches.encode_prompts(lm, asked)
     (batch,) = batches.prompt_batches(lm, network, coded)
-    start = torch.tensor([len(coded[row].query) - 1 for row in batch.rows])
-    state = torch.zeros(4, int(start.max()) + 1, 1)
+    start = torch.tensor([len(coded[row].query) - 1 for row in batch.rows], device=lm.device)
+    state = torch.zeros(4, int(start.max()) + 1, 1, device=lm.device)
     for at in patching.PLACES:
         put = patching._put(state, batch, start, at)[..., 0]
         for row, mask, end in zip(batch.rows, put, start, strict=True):
@@ -229,7 +229,7 @@ def asked():
 @pytest.mark.parametrize("kind", LAYOUTS)
 def test_a_hook_that_changes_nothing_leaves_every_logit_bit_equal(tiny, kind):
     lm, network = hooks.load_decoder(tiny(kind))
-    ids = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 12]])
+    ids = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 12]], device=lm.device)
     seen = {}
 
     def look(layer):
@@ -251,7 +251,7 @@ def test_a_hook_that_changes_nothing_leaves_every_logit_bit_equal(tiny, kind):
 @pytest.mark.parametrize("first", [0, 1, 2, 3])
 def test_a_run_from_a_layer_on_is_the_whole_run(tiny, kind, first):
     lm, network = hooks.load_decoder(tiny(kind))
-    inputs = {"input_ids": torch.tensor([[5, 6, 7], [9, 10, 11]])}
+    inputs = {"input_ids": torch.tensor([[5, 6, 7], [9, 10, 11]], device=lm.device)}
     with hooks.inference(lm):
         whole = hooks.layer_states(network, inputs)
         assert len(whole) == lm.layers + 1
@@ -302,12 +302,13 @@ def test_a_patch_is_what_the_network_says_with_that_state(tiny, kind, asked):
     for whole in (False, True):
         told = patching.patch(lm, network, asked, given, cells, at, whole, [1])
         for row, prompt in enumerate(coded):
-            ids = torch.tensor([prompt.prefix + prompt.query + names[row][:-1]])
+            ids = prompt.prefix + prompt.query + names[row][:-1]
+            ids = torch.tensor([ids], device=lm.device)
             place = len(prompt.prefix) + prompt.word
 
             def put(state, place=place, row=row):
                 state = state.clone()
-                state[:, place] = torch.tensor(given[row, 1])
+                state[:, place] = torch.tensor(given[row, 1]).to(state)
                 return state
 
             with hooks.inference(lm), hooks.hooked(network, {1: put}):
@@ -321,7 +322,7 @@ def test_a_patch_is_what_the_network_says_with_that_state(tiny, kind, asked):
 
 def test_hooks_are_gone_after_an_error(tiny):
     lm, network = hooks.load_decoder(tiny("llama"))
-    ids = torch.tensor([[5, 6, 7]])
+    ids = torch.tensor([[5, 6, 7]], device=lm.device)
     before = network(input_ids=ids).logits
 
     def fail(_):

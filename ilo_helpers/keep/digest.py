@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -41,14 +42,22 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_digests(paths: Iterable[Path]) -> list[str]:
+    """:func:`file_digest` of some files, several at a time: a large model's are many gigabytes."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(file_digest, paths))
+
+
 def files_digest(files: Iterable[Path], known: Mapping[Path, str] | None = None) -> str:
     """Hash of the names and contents of some files, in their order: 16 hexadecimal digits.
 
     Of those in ``known`` the :func:`file_digest` is taken from there.
     """
-    whole, known = hashlib.sha256(), known or {}
+    whole, known, files = hashlib.sha256(), known or {}, list(files)
+    new = [path for path in files if path not in known]
+    sums = {**known, **dict(zip(new, file_digests(new), strict=True))}
     for path in files:
-        whole.update(path.name.encode() + bytes.fromhex(known.get(path) or file_digest(path)))
+        whole.update(path.name.encode() + bytes.fromhex(sums[path]))
     return whole.hexdigest()[:16]
 
 
@@ -66,7 +75,8 @@ SUMS = "SHA256SUMS"
 
 def write_sums(folder: Path) -> None:
     """Write down the hashes of a folder's files."""
-    lines = [f"{file_digest(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    files = sorted(folder.iterdir())
+    lines = [f"{sum}  {path.name}\n" for sum, path in zip(file_digests(files), files, strict=True)]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
@@ -77,12 +87,14 @@ def check_sums(folder: Path) -> dict[Path, str]:
     """
     sums = folder / SUMS
     lines = (sums.read_text("utf-8", "replace").splitlines() or [""]) if sums.exists() else []
-    found = {}
+    wanted = []
     for line in lines:
         expected, _, name = line.partition("  ")
-        path = folder / name if name else sums
-        found[path] = file_digest(path) if path.is_file() else ""
-        if found[path] != expected:
+        wanted.append((folder / name if name else sums, expected))
+    there = [path for path, _ in wanted if path.is_file()]
+    found = dict(zip(there, file_digests(there), strict=True))
+    for path, expected in wanted:
+        if found.get(path) != expected:
             raise ValueError(
                 f"{path} was changed or cut short, or {SUMS} was: delete {folder}, and the same "
                 "call makes it again"

@@ -22,7 +22,7 @@ import xarray as xr
 
 from .digest import (
     alone,
-    file_digest,
+    file_digests,
     folder_written_whole,
     settings_digest,
     sync,
@@ -221,7 +221,7 @@ class Store:
         files = {name: self._array / name for name in self._names(part)}
         folders = {file.parent for file in files.values()}
         sync(*files.values(), *folders)  # the disk has them before it is said so
-        sums = {name: file_digest(path) for name, path in files.items()}
+        sums = dict(zip(files, file_digests(files.values()), strict=True))
         torch = sys.modules.get("torch")  # the last bits depend on its threads
         made = {"threads": torch.get_num_threads()} if torch else {}
         with written_whole(self._checksums(part)) as file:
@@ -263,11 +263,12 @@ class Store:
             sums.pop("threads", None)  # told to who asks why last bits differ; not checked
         except (ValueError, AttributeError, TypeError):  # no JSON, or no table of files
             return "its checksum file cannot be read"
-        for name, expected in sums.items():
-            path = self._array / name
+        files = [self._array / name for name in sums]
+        for name, path in zip(sums, files, strict=True):
             if not path.exists():
                 return f"{name} is gone"
-            if file_digest(path) != expected:
+        for name, found in zip(sums, file_digests(files), strict=True):
+            if found != sums[name]:
                 return f"{name} was changed or cut short"
         # one that lists less would let zeros pass for values, another part's anything
         if set(sums) != set(self._names(part)):
