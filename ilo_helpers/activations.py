@@ -20,8 +20,8 @@ from .keep.stores import Store, check_disk
 from .models import LanguageModel, load_model
 from .pooling import POOLINGS, pool_sentences, tokenize
 
-#: Padded tokens in one batch. On CPU larger ones were slower (see benchmarks/README.md).
-BATCH_TOKENS = {"cpu": 512, "cuda": 16384}
+#: Padded tokens in one batch. Larger ones were slower (see benchmarks/README.md).
+BATCH_TOKENS = {"cpu": 512, "cuda": 4096}
 
 
 @overload
@@ -62,7 +62,7 @@ def extract_activations(
     bos : bool
         Let the tokenizer add its special tokens (the paper: yes), or feed the bare text.
     batch_tokens : int, optional
-        Padded tokens in one batch; default 512 on CPU, 16384 on a GPU.
+        Padded tokens in one batch; default 512 on CPU, 4096 on a GPU.
     store : path, optional
         Folder of the stores; default ``data/activations``.
 

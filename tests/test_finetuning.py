@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -159,7 +160,7 @@ def test_label_scores_of_a_hand_made_model(shared_first_token, tiny, monkeypatch
     answers = {"x": [10, 11], "y": [10, 12]} if shared_first_token else {"x": [10, 11], "y": [13]}
     monkeypatch.setattr(objectives, "encode_answers", lambda lm, words: answers)
     log = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-    network = Known(logits)
+    network = Known(logits).to(lm.device)
     head = network.head
     scores = objectives.label_scores(lm, network, words, ["ab", "other text", "c"])
     assert network.head is head and scores.dtype == np.float64
@@ -298,7 +299,7 @@ def test_finished_run_is_not_trained_again_and_every_setting_makes_another(tiny,
     assert (
         run["recipe"] == finetuning.RECIPES["finetuned"]
         and run["words"] == WORDS
-        and run["torch"] == torch.__version__
+        and run["torch"] == version("torch")
     )
     fewer = task.drop(task.index[(task["split"] == "train") & (task["language"] == "eng_Latn")][0])
     for items, options in [(fewer, {}), (task, {"seed": 1}), (task, {"freeze": "first-1"})]:

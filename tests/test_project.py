@@ -34,7 +34,8 @@ keep.captions keep.checks keep.stores keep.tables keep.cluster keep.fill keep.fi
 languages sources.texts sources.udhr sources.flores sources.sib200 sources.files
 sources.packaged sources.checkpoints
 sources.cldr corpora arithmetic memory models pooling activations
-_search.memory _search.products _search.kernels _search.knn _search.parts neighbors ilo study
+_search.memory _search.products _search.kernels _search.gpu _search.knn _search.parts
+neighbors ilo study
 regions.fragments regions.rates regions.offsets regions.structure regions.maps
 regions.length regions.confounds validity.cka validity.clouds validity.alignment
 validity.intervals validity.chance validity.worlds validity.measures validity.prediction

@@ -196,7 +196,8 @@ def anonymous():  # what no file holds
     return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) / 1e3
 
 acts = xr.open_zarr(sys.argv[1], chunks=None)["acts"]
-nearest_neighbors(acts.isel(sentence=slice(200)), 10, keep=False)
+ask = dict(k=10, keep=False, device="cpu")
+nearest_neighbors(acts.isel(sentence=slice(200)), **ask)
 peak, done = 0, threading.Event()
 
 def watch():
@@ -207,7 +208,7 @@ def watch():
 before = anonymous()
 thread = threading.Thread(target=watch)
 thread.start()
-found = nearest_neighbors(acts, 10, keep=False, memory=sys.argv[2])
+found = nearest_neighbors(acts, **ask, memory=sys.argv[2])
 done.set()
 thread.join()
 np.savez(sys.argv[3], index=found["index"], distance=found["distance"])
@@ -279,11 +280,9 @@ def test_the_search_of_a_device(some, monkeypatch):
     monkeypatch.setattr(budget, "SIDES", (256, 64))
     room = 2 * 300 * (4 * points.shape[1] + 12 * 256)  # for 300 points at a time
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (room, room))
-    propose, used = search._Search._propose_on, []
+    on, used = search.propose_on, []
     monkeypatch.setattr(
-        search._Search,
-        "_propose_on",
-        lambda self, device, *args: used.append(device) or propose(self, "cpu", *args),
+        search, "propose_on", lambda device, *args: used.append(device) or on("cpu", *args)
     )
     for ours, theirs in zip(knn(points, 12, device="cuda", rows=some), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -89,7 +89,7 @@ def test_a_vocabulary_by_the_name_of_its_model(tiny):
 @pytest.mark.parametrize("kind", ["llama", "gemma3", "xlm-roberta", "bloom", "mt5", "gpt2", "bert"])
 def test_embeddings_of_every_layout_are_the_model_s_own(kind, tiny, monkeypatch):
     lm = load_model(tiny(kind))
-    expected = lm.model.get_input_embeddings().weight.detach().numpy()
+    expected = lm.model.get_input_embeddings().weight.detach().cpu().numpy()
     again = load_model(tiny(kind))
     monkeypatch.setattr(type(again), "model", None)  # the whole model must not be loaded
     found = load_token_embeddings(again)

@@ -17,7 +17,8 @@ from ilo_helpers.validity.weights import round_weights, write_variant
 def matrices(model):
     """Every parameter by name, float64."""
     return {
-        name: p.detach().double() for name, p in causal_model(load_model(model)).named_parameters()
+        name: p.detach().cpu().double()
+        for name, p in causal_model(load_model(model)).named_parameters()
     }
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from tqdm import tqdm
 
-from ..arithmetic import fast_matmul
+from .gpu import propose_on
 from .memory import PORTION, Budget
 from .products import fast_product
 
@@ -147,7 +147,7 @@ class _Search:
             out[:] = part
         return np.einsum("ij,ij->i", part, part)
 
-    def _centred(self, rows):
+    def centred(self, rows):
         """float32 a of some rows, of a slice or an array of them."""
         if self.copy is not None:
             return self.copy[rows]
@@ -170,7 +170,7 @@ class _Search:
         values = np.full((len(rows), count), -np.inf, np.float32)
         ids = np.empty((len(rows), count), np.int32)
         if device != "cpu":
-            self._propose_on(device, rows, values, ids, side, bar)
+            propose_on(device, self, rows, values, ids, side, bar)
             return values, ids
         # The product of two blocks of points serves the rows of one and the columns of the other.
         both = len(rows) == len(self.points) and (rows == np.arange(len(rows))).all()
@@ -183,8 +183,8 @@ class _Search:
         with fast_product() as product:
             for i, j in tiles:
                 if i != at:
-                    mine, at = self._centred(rows[i : i + side]), i
-                theirs = self._centred(slice(j, j + side))
+                    mine, at = self.centred(rows[i : i + side]), i
+                theirs = self.centred(slice(j, j + side))
                 tile = space[: len(mine) * len(theirs)].reshape(len(mine), len(theirs))
                 product(mine, theirs, tile)
                 self._keep(tile, rows, values, ids, i, j, both and i != j)
@@ -214,33 +214,6 @@ class _Search:
         """About equal parts of a range, (start, stop), one a thread."""
         edges = np.linspace(0, total, self.threads + 1).astype(int)
         return itertools.pairwise(edges)
-
-    def _propose_on(self, device, rows, values, ids, side, bar):
-        """Fill lists as :meth:`propose` says, with torch on a device that holds what it can."""
-        import torch
-
-        half, count = torch.from_numpy(self.half).to(device), values.shape[1]
-        room = torch.cuda.mem_get_info(device)[0] // 2
-        columns = max(count, room // (4 * self.points.shape[1] + 12 * side))
-        blocks = range(0, len(self.points), columns)
-        bar.total += len(blocks) * -(-len(rows) // side)
-        with fast_matmul("float32"):
-            for j in blocks:
-                theirs = torch.from_numpy(self._centred(slice(j, j + columns))).to(device)
-                for i in range(0, len(rows), side):
-                    part = slice(i, i + side)
-                    mine = torch.from_numpy(self._centred(rows[part])).to(device)
-                    score = (mine @ theirs.T).sub_(half[j : j + columns])
-                    own = rows[part] - j
-                    here = np.flatnonzero((own >= 0) & (own < len(theirs)))
-                    score[here, own[here]] = -torch.inf  # nobody is its own neighbour
-                    new, at = score.topk(min(count, len(theirs)), dim=1, sorted=False)
-                    best = torch.cat([torch.from_numpy(values[part]).to(device), new], 1)
-                    whose = torch.cat([torch.from_numpy(ids[part]).to(device), at.int() + j], 1)
-                    best, at = best.topk(count, dim=1)
-                    values[part] = best.flip(1).cpu()
-                    ids[part] = whose.gather(1, at).flip(1).cpu()
-                    bar.update()
 
     def decide(self, rows, values, ids, places, index, distance):
         """Write the neighbours of rows, by float64, to ``places`` of index and distance.

@@ -28,6 +28,7 @@ CODE = {
         "_search/memory.py",
         "_search/products.py",
         "_search/kernels.py",
+        "_search/gpu.py",
         "_search/knn.py",
         "_search/parts.py",
         "neighbors.py",

@@ -264,9 +264,8 @@ class Store:
         except (ValueError, AttributeError, TypeError):  # no JSON, or no table of files
             return "its checksum file cannot be read"
         files = [self._array / name for name in sums]
-        for name, path in zip(sums, files, strict=True):
-            if not path.exists():
-                return f"{name} is gone"
+        if gone := [name for name, path in zip(sums, files, strict=True) if not path.exists()]:
+            return f"{gone[0]} is gone"
         for name, found in zip(sums, file_digests(files), strict=True):
             if found != sums[name]:
                 return f"{name} was changed or cut short"
