@@ -482,18 +482,19 @@ def test_a_large_layer_is_searched_by_all_workers_there_are(
 
     with Client(processes=False, n_workers=3, threads_per_worker=1, dashboard_address=":0"):
         # one that was killed had two languages of four
-        search, done = parts.search_layer, []
+        search, done = parts.search_points, []
 
-        def watched(vectors, *args):
-            done.append(args[-1])
+        def watched(vectors, points, rows, *args):
+            done.append(None if rows is None else rows[0] // 9)
             if len(done) == 3:
                 raise RuntimeError("killed")
-            return search(vectors, *args)
+            return search(vectors, points, rows, *args)
 
-        monkeypatch.setattr(parts, "search_layer", watched)
+        monkeypatch.setattr(parts, "search_points", watched)
         with pytest.raises(RuntimeError, match="killed"):
             nearest_neighbors(one, 5)
         assert len(left()) == 1 and sorted(done) == [0, 1, 2, 3]
+        assert not list((data / "neighbors").glob("*/.vectors"))
         found = nearest_neighbors(one, 5)
         assert len(done) == 5 and left() == []  # the one that had failed
         told = capsys.readouterr().out

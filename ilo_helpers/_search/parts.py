@@ -8,7 +8,7 @@ import tempfile
 import numpy as np
 
 from ..keep.cluster import current_client, worker_count
-from ..keep.digest import alone
+from ..keep.digest import alone, written_whole
 from ..keep.fill import fill
 from ..keep.paths import data_dir, on_disk
 from ..keep.stores import Store, check_disk
@@ -38,24 +38,30 @@ def _fill_by_rows(store, acts, how):
     """Search layers a language at a time, and put each of them together.
 
     In one piece the product of two rows serves both, so this costs twice as much, and pays where
-    most workers would have nothing to do.
+    most workers would have nothing to do. All of them map one file with the layer's vectors.
     """
     store.create()
     kind = f"rows-of-{store.path.name[-12:]}"
     # of two clients one at a time; the layers' own locks are for the workers
     with alone(store.path / ".rows.lock", store.path.name):
         jobs, missing, errors = {}, store.missing(), []
-        check_disk([(store, missing)] * 2)  # the rows, and the layers that are put together
+        file, size = store.path / ".vectors", acts[0].nbytes
+        check_disk([(store, missing)] * 2, size)  # the rows, and the layers that are put together
         for layer in missing:
             coords = store.coords | {"layer": [layer]}
             rows = Store("neighbors", kind, coords, store.variables, "language", store.attrs)
-            make = functools.partial(_rows, acts.sel(layer=[layer]), *how)
+            with written_whole(file) as part, part.open("wb") as written:
+                shape, dtype = _write_points(acts.sel(layer=layer), written)
+            points = functools.partial(np.memmap, file, dtype, "r", shape=shape)
+            make = functools.partial(_rows, acts.sel(layer=layer), points, *how)
             languages = {code: place for place, code in enumerate(rows.parts)}
             try:
                 fill([rows], languages, make, f"neighbours, layer {layer}, language", "language")
                 jobs[layer] = rows
             except ValueError as error:  # a bad row; the other layers are made
                 errors.append(error)
+            finally:
+                file.unlink()
         fill([store], jobs, _put_together, "neighbours, layer", "layer")
         if errors:
             raise errors[0]
@@ -68,9 +74,11 @@ def _lists(k, metric, device, memory, acts, _progress):
     return [search_layer(acts[0], k, metric, device, memory)]
 
 
-def _rows(acts, k, metric, device, memory, language, _progress):
+def _rows(vectors, points, k, metric, device, memory, language, _progress):
     """What the store of rows gets of one language."""
-    found = search_layer(acts[0], k, metric, device, memory, language)
+    sentences = vectors.sizes["sentence"]
+    rows = language * sentences + np.arange(sentences)
+    found = search_points(vectors, points(), rows, k, metric, device, memory)
     return [{name: array[None, 0] for name, array in found.items()}]
 
 
@@ -80,25 +88,24 @@ def _put_together(rows, _progress):
     return [{name: found[name].values[0] for name in rows.variables}]
 
 
-def search_layer(vectors, k, metric, device, memory, language=None):
-    """Neighbours in one layer: index and distance, (language, sentence, neighbor).
+def search_layer(vectors, k, metric, device, memory):
+    """Neighbours in one layer: index and distance, (language, sentence, neighbor)."""
+    with _within(vectors, memory_bytes(memory)) as (points, left):
+        return search_points(vectors, points, None, k, metric, device, left)
 
-    Of all languages, or of the one at a place.
-    """
-    languages, sentences = vectors.shape[:2]
-    rows = None
-    if language is not None:
-        languages, rows = 1, language * sentences + np.arange(sentences)
+
+def search_points(vectors, points, rows, k, metric, device, memory):
+    """Neighbours of all or some rows of a layer's points, as :func:`search_layer` gives them."""
+    sentences = vectors.sizes["sentence"]
     try:
-        with _within(vectors, memory_bytes(memory)) as (points, left):
-            index, distance = knn(points, k, metric, device, rows, memory=left)
+        index, distance = knn(points, k, metric, device, rows, memory=memory)
     except RowError as error:
         language, sentence = divmod(error.row, sentences)
         raise ValueError(
             f"layer {vectors.layer.item()}, language {vectors.language.values[language]}, "
             f"sentence {vectors.sentence.values[sentence]}: {error}"
         ) from None
-    shape = (languages, sentences, k)
+    shape = (-1, sentences, k)
     return {"index": index.reshape(shape), "distance": distance.reshape(shape)}
 
 
@@ -116,12 +123,19 @@ def _within(vectors, memory):
     elif vectors.nbytes <= memory // 4:
         yield vectors.values.reshape(shape), memory - vectors.nbytes
     else:
-        dtype = np.result_type(vectors.dtype, np.float32)
         with (
             on_disk(data_dir("neighbors")),
             tempfile.TemporaryFile(dir=data_dir("neighbors")) as file,
         ):
-            for language in vectors:
-                file.write(np.ascontiguousarray(language.values, dtype).data)
-            file.flush()
-            yield np.memmap(file, dtype, "r").reshape(shape), memory
+            shape, dtype = _write_points(vectors, file)
+            yield np.memmap(file, dtype, "r", shape=shape), memory
+
+
+def _write_points(vectors, file):
+    """Write a layer's points, a language at a time; returns their shape and dtype."""
+    dtype = np.result_type(vectors.dtype, np.float32)
+    for language in vectors:
+        file.write(np.ascontiguousarray(language.values, dtype).data)
+    file.flush()
+    languages, sentences, hidden = vectors.shape
+    return (languages * sentences, hidden), dtype

@@ -20,14 +20,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .digest import (
-    alone,
-    file_digests,
-    folder_written_whole,
-    settings_digest,
-    sync,
-    written_whole,
-)
+from .digest import alone, file_digests, folder_written_whole, settings_digest, sync, written_whole
 from .messages import say
 from .paths import data_dir, on_disk, shorten
 from .recipes import RECIPES
@@ -275,17 +268,19 @@ class Store:
         return None
 
 
-def check_disk(wanted: list[tuple[Store, list]]) -> None:
+def check_disk(wanted: list[tuple[Store, list]], more: int = 0) -> None:
     """Raise OSError unless the disk has room for parts to be written, and a twentieth more.
 
     Parameters
     ----------
     wanted : list of (Store, list)
         Stores in one folder, and the parts each is to get.
+    more : int
+        Bytes that are written beside them.
     """
     folder = wanted[0][0].path.parent
     folder.mkdir(parents=True, exist_ok=True)
-    need, free = sum(s.bytes(parts) for s, parts in wanted), shutil.disk_usage(folder).free
+    need, free = more + sum(s.bytes(p) for s, p in wanted), shutil.disk_usage(folder).free
     if need * 1.05 > free:
         raise OSError(
             f"{wanted[0][0].path.name} needs {need / 1e9:.2f} GB, {folder} has "
