@@ -1,6 +1,5 @@
 """Vocabularies side by side, and their tables over the tokens they share: is it one geometry?"""
 
-import functools
 import itertools
 
 import numpy as np
@@ -30,9 +29,9 @@ def vocabulary_overlap(categories: dict[str, pd.DataFrame]) -> pd.DataFrame:
         name: table[table["piece"] != ""].drop_duplicates("piece").set_index("piece")["category"]
         for name, table in categories.items()
     }
-    rows = []
-    for (a, of_a), (b, of_b) in itertools.product(category_of.items(), repeat=2):
-        both = of_a[of_a.index.isin(of_b.index)]
+    pieces, rows = {name: set(of.index) for name, of in category_of.items()}, []
+    for (a, of_a), (b, _) in itertools.product(category_of.items(), repeat=2):
+        both = of_a[[piece in pieces[b] for piece in of_a.index]]
         non_latin = (both != "LATIN").sum() / max(1, len(both))
         rows.append((a, b, len(both), len(both) / len(of_a), non_latin))
     return pd.DataFrame(rows, columns=["a", "b", "shared", "share", "non_latin"])
@@ -63,7 +62,9 @@ def shared_rows(
     """
     # of equal texts (a byte-level vocabulary may spell one in two ways) the first counts
     texts = {name: of[of != ""].drop_duplicates() for name, of in pieces.items()}
-    common = functools.reduce(lambda a, b: a[a.isin(b)], texts.values()).values
+    first, *others = texts.values()
+    everywhere = set(first).intersection(*others)
+    common = np.array([text for text in first if text in everywhere], object)
     if not len(common):
         raise ValueError(f"{' and '.join(texts)} share no token")
     shared = {}

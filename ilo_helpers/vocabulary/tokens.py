@@ -1,6 +1,5 @@
 """Token embeddings and the vocabulary's categories: the Hyperpolyglot paper's objects."""
 
-import collections
 import functools
 import json
 import os
@@ -195,7 +194,8 @@ def _byte_decoder(tokenizer):
 
 def _category(text):
     """The most common category of its characters; of a tie, the first met."""
-    return collections.Counter(map(_character_category, text)).most_common(1)[0][0]
+    found = [*map(_character_category, text)]
+    return max(dict.fromkeys(found), key=found.count)
 
 
 @functools.cache
