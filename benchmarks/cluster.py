@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
+import dask
 import numpy as np
 from distributed import Client, LocalCluster
 
@@ -76,6 +77,7 @@ def extraction(model, corpus, workers):
     """Seconds that extraction takes: in this process (0 workers), or on so many of one thread."""
     with contextlib.ExitStack() as stack:
         if workers:
+            stack.enter_context(dask.config.set(cluster.LOCAL))
             local = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
             stack.enter_context(Client(stack.enter_context(local)))
         took = []
