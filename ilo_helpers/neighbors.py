@@ -54,8 +54,8 @@ def nearest_neighbors(
     memory : int or str, optional
         Bytes, or ``"4GB"``, that the search of a layer may take; default half of what is free.
         Vectors in memory do not count, those of a store do: they are mapped from a file in the
-        data folder, gone after the search, where they would take more than a quarter. The lists
-        do not depend on it.
+        data folder, gone after the search, where they would take more than a quarter, and where
+        workers search a language each. The lists do not depend on it.
 
     Returns
     -------

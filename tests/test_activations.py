@@ -10,6 +10,7 @@ from conftest import ARCHITECTURES, CORPUS, table
 
 from ilo_helpers import activations, extract_activations, load_corpus, load_model
 from ilo_helpers.keep import digest
+from ilo_helpers.keep.stores import Store, check_disk
 from ilo_helpers.pooling import (
     POOLINGS,
     mean_of_all,
@@ -146,6 +147,15 @@ def test_errors_name_language_and_sentence(tiny, small, data, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: Free)
     with pytest.raises(OSError, match=r"needs .* GB, .* free: make room"):
         extract_activations(lm, small)
+
+
+def test_the_disk_is_asked_for_what_is_written_beside_a_store(tmp_path, monkeypatch):
+    store = Store("neighbors", "x", {"layer": [0], "sentence": [0]}, {"index": "int32"}, "layer",
+                  {}, tmp_path)  # fmt: skip
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Free)
+    check_disk([(store, [0])], 5)  # 9 bytes, and a twentieth more
+    with pytest.raises(OSError, match=r"needs .* GB, .* free: make room"):
+        check_disk([(store, [0])], 6)
 
 
 class Free:

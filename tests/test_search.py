@@ -272,19 +272,22 @@ def test_a_product_in_lower_precision_is_not_chosen(monkeypatch):
     assert products.fastest.__wrapped__() != "bf16"
 
 
-@pytest.mark.parametrize("some", [None, np.arange(5, 700, 7)])
-def test_the_search_of_a_device(some, monkeypatch):
-    """The code for a GPU, run by torch on the CPU."""
-    points = crowded(np.random.default_rng(3))
-    expected = knn(points, 12, rows=some)
-    monkeypatch.setattr(budget, "SIDES", (256, 64))
-    room = 2 * 300 * (4 * points.shape[1] + 12 * 256)  # for 300 points at a time
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("some", [None, np.arange(5, 400, 7)])
+@pytest.mark.parametrize("kind", POINTS)
+def test_the_search_of_a_device(kind, some, metric, monkeypatch):
+    """The code for a GPU, run by torch on the CPU; with little room, so that blocks are many."""
+    points = POINTS[kind](np.random.default_rng(3)).astype(np.float32)
+    expected = knn(points, 12, metric, rows=some)
+    monkeypatch.setattr(budget, "SIDES", (128, 64))
+    room = 2 * 150 * (8 * points.shape[1] + 24 * 128)  # for 150 points and 128 rows
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (room, room))
     on, used = search.propose_on, []
     monkeypatch.setattr(
         search, "propose_on", lambda device, *args: used.append(device) or on("cpu", *args)
     )
-    for ours, theirs in zip(knn(points, 12, device="cuda", rows=some), expected, strict=True):
+    found = knn(points, 12, metric, device="cuda", rows=some)
+    for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert set(used) == {"cuda"}
 

@@ -8,17 +8,20 @@ from ..arithmetic import fast_matmul
 def propose_on(device, search, rows, values, ids, side, bar):
     """Fill lists as ``search.propose`` says, a block of all points after the other.
 
-    Half of what is free there is for the block and for the scores of ``side`` rows with it.
+    Half of what is free there is for a block of points, and for scores and lists of some rows.
     """
     import torch
 
     half, count = torch.from_numpy(search.half).to(device), values.shape[1]
+    torch.cuda.empty_cache()  # what torch keeps for later is not counted as free
     room = torch.cuda.mem_get_info(device)[0] // 2
-    columns = max(count, room // (4 * search.points.shape[1] + 12 * side))
+    side = max(1, min(side, room // (80 * count)))  # lists and their merging take half of it
+    columns = max(count, side, room // (8 * search.points.shape[1] + 24 * side))
     blocks = range(0, len(search.points), columns)
     bar.total += len(blocks) * -(-len(rows) // side)
     with fast_matmul("float32"):
         for j in blocks:
+            theirs = None  # the block before, gone before the next is there
             theirs = _sent(device, search, range(len(search.points))[j : j + columns], side)
             for i in range(0, len(rows), side):
                 part = slice(i, i + side)
@@ -33,6 +36,7 @@ def propose_on(device, search, rows, values, ids, side, bar):
                 best, at = best.topk(count, dim=1)
                 values[part] = best.flip(1).cpu()
                 ids[part] = whose.gather(1, at).flip(1).cpu()
+                del score, new, at, best, whose
                 bar.update()
 
 
@@ -40,5 +44,9 @@ def _sent(device, search, places, side):
     """Centred points on the device, so many at a time: this machine need not hold them all."""
     import torch
 
-    starts = (slice(s, min(s + side, places.stop)) for s in places[::side])
-    return torch.cat([torch.from_numpy(search.centred(each)).to(device) for each in starts])
+    sent = torch.empty(len(places), search.points.shape[1], device=device)
+    for start in range(0, len(places), side):
+        some = places[start : start + side]
+        centred = search.centred(slice(some.start, some.stop))
+        sent[start : start + side] = torch.from_numpy(centred)
+    return sent

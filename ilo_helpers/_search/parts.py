@@ -45,23 +45,25 @@ def _fill_by_rows(store, acts, how):
     # of two clients one at a time; the layers' own locks are for the workers
     with alone(store.path / ".rows.lock", store.path.name):
         jobs, missing, errors = {}, store.missing(), []
-        file, size = store.path / ".vectors", acts[0].nbytes
+        size = acts[0].size * np.result_type(acts.dtype, np.float32).itemsize
         check_disk([(store, missing)] * 2, size)  # the rows, and the layers that are put together
         for layer in missing:
             coords = store.coords | {"layer": [layer]}
             rows = Store("neighbors", kind, coords, store.variables, "language", store.attrs)
-            with written_whole(file) as part, part.open("wb") as written:
-                shape, dtype = _write_points(acts.sel(layer=layer), written)
-            points = functools.partial(np.memmap, file, dtype, "r", shape=shape)
-            make = functools.partial(_rows, acts.sel(layer=layer), points, *how)
-            languages = {code: place for place, code in enumerate(rows.parts)}
+            vectors, languages = acts.sel(layer=layer), {c: i for i, c in enumerate(rows.parts)}
+            # a name of the layer's own: what waits on a worker since an earlier call reads no other
+            file = store.path / f".vectors-{layer}"
+            if rows.missing() and not file.exists():
+                with written_whole(file) as part, part.open("wb") as written:
+                    _write_points(vectors, written)
+            make = functools.partial(_rows, vectors, file, *how)
             try:
                 fill([rows], languages, make, f"neighbours, layer {layer}, language", "language")
                 jobs[layer] = rows
             except ValueError as error:  # a bad row; the other layers are made
                 errors.append(error)
-            finally:
-                file.unlink()
+            for left in (file, *store.path.glob(f".{file.name}-*")):  # half written, by one killed
+                left.unlink(missing_ok=True)
         fill([store], jobs, _put_together, "neighbours, layer", "layer")
         if errors:
             raise errors[0]
@@ -74,11 +76,11 @@ def _lists(k, metric, device, memory, acts, _progress):
     return [search_layer(acts[0], k, metric, device, memory)]
 
 
-def _rows(vectors, points, k, metric, device, memory, language, _progress):
-    """What the store of rows gets of one language."""
+def _rows(vectors, file, k, metric, device, memory, language, _progress):
+    """What the store of rows gets of one language, from a file of all of the layer's vectors."""
     sentences = vectors.sizes["sentence"]
     rows = language * sentences + np.arange(sentences)
-    found = search_points(vectors, points(), rows, k, metric, device, memory)
+    found = search_points(vectors, _mapped(vectors, file), rows, k, metric, device, memory)
     return [{name: array[None, 0] for name, array in found.items()}]
 
 
@@ -127,15 +129,21 @@ def _within(vectors, memory):
             on_disk(data_dir("neighbors")),
             tempfile.TemporaryFile(dir=data_dir("neighbors")) as file,
         ):
-            shape, dtype = _write_points(vectors, file)
-            yield np.memmap(file, dtype, "r", shape=shape), memory
+            _write_points(vectors, file)
+            yield _mapped(vectors, file), memory
 
 
 def _write_points(vectors, file):
-    """Write a layer's points, a language at a time; returns their shape and dtype."""
-    dtype = np.result_type(vectors.dtype, np.float32)
+    """Write a layer's points, (rows, hidden), a language at a time."""
     for language in vectors:
-        file.write(np.ascontiguousarray(language.values, dtype).data)
+        file.write(
+            np.ascontiguousarray(language.values, np.result_type(vectors.dtype, np.float32)).data
+        )
     file.flush()
-    languages, sentences, hidden = vectors.shape
-    return (languages * sentences, hidden), dtype
+
+
+def _mapped(vectors, file):
+    """What :func:`_write_points` wrote."""
+    return np.memmap(file, np.result_type(vectors.dtype, np.float32), "r").reshape(
+        -1, vectors.sizes["hidden"]
+    )

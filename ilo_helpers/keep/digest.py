@@ -43,8 +43,8 @@ def file_digest(path: Path) -> str:
 
 
 def file_digests(paths: Iterable[Path]) -> list[str]:
-    """:func:`file_digest` of some files, several at a time: a large model's are many gigabytes."""
-    with ThreadPoolExecutor() as pool:
+    """:func:`file_digest` of some files, four at a time: a large model's are many gigabytes."""
+    with ThreadPoolExecutor(4) as pool:
         return list(pool.map(file_digest, paths))
 
 
