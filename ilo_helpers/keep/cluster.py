@@ -28,7 +28,7 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 #: may just have died and be starting anew. And it sets the variables of threads to 1 in *this*
 #: process, from which a worker has them, and a notebook too: what is not handed out would be done
 #: by one thread. So a worker is given them by itself. It also has memory handed back at once,
-#: which makes a model a fifth slower.
+#: which makes a model a third slower.
 LOCAL = {
     "distributed.deploy.lost-worker-timeout": "365 days",
     **{
