@@ -5,6 +5,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PARAMETERS := $(filter-out PYTHON=% CHECK=%,$(MAKEOVERRIDES))
+# What is installed is compiled when first imported, and kept: with this set, as in many containers,
+# every kernel and every worker would compile torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: reproduce parameters check lint quick test test-browser slice lab notebooks book sweep benchmarks \
   campaign constraints clean-cache help

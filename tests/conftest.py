@@ -1,6 +1,7 @@
 """Small local models in the hub's layout, and a data folder of the test's own."""
 
 import os
+import re
 import shutil
 import sys
 
@@ -25,8 +26,9 @@ SIZES = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id"
 #: What trains, kills, tries hundreds of inputs or draws an explorer: `make quick` leaves it out.
 SLOW = {"bad_input", "checks", "explorer", "faults", "fill", "finetuning", "properties"}
 SLOW |= {"security", "sweep"}
-#: One to three minutes each: begun first, so that no process waits for the other at the end.
-LONGEST = ("09_interventions", "06_token_embeddings", "05_finetuning", "08_rivals")
+#: Half a minute to three each, so they begin: no process waits for the other at the end, nor the
+#: last notebook, which stays in its place, for those whose tables it reads.
+LONG = re.compile(r"test_notebook_runs_on_a_slice\[(0\d|10)_")
 ARCHITECTURES = ("llama", "gemma3", "xlm-roberta", "bert", "bloom", "mt5", "gpt2")
 
 
@@ -38,7 +40,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem.removeprefix("test_") in SLOW:
             item.add_marker("slow")
-    items.sort(key=lambda item: not any(name in item.name for name in LONGEST))
+    items.sort(key=lambda item: not LONG.match(item.name))
 
 
 @pytest.fixture(autouse=True)
