@@ -5,8 +5,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PARAMETERS := $(filter-out PYTHON=% CHECK=%,$(MAKEOVERRIDES))
-# What is installed is compiled when first imported, and kept: with this set, as in many containers,
-# every kernel and every worker would compile torch anew.
+# Packages are installed without their bytecode, which Python makes and keeps at the first import;
+# with this set, as in many containers, every kernel and every worker would make it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: reproduce parameters check lint quick test test-browser slice lab notebooks book sweep benchmarks \

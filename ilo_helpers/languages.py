@@ -217,6 +217,7 @@ def corpus_languages() -> pd.DataFrame:
     return pd.read_csv(PACKAGE / "world.csv", index_col="code", dtype=str, keep_default_na=False)
 
 
+@functools.cache
 def _looked_up(code):
     """Row of a language that is not among the paper's."""
     language = langcodes.get(code[:3])

@@ -162,6 +162,14 @@ class Free:
     free = 10  # bytes
 
 
+def test_a_call_looks_at_a_layout_once(tiny, small, monkeypatch):
+    made, layout = [], Store._layout
+    monkeypatch.setattr(Store, "_layout", lambda store: made.append(store) or layout(store))
+    for calls in (1, 2):  # the first makes the store, the second finds it
+        extract_activations(tiny("llama"), small)
+        assert len(made) == calls
+
+
 def test_warm_call_reads_each_chunk_file_once(tiny, small, data, monkeypatch):
     extract_activations(tiny("llama"), small, pooling=["mean", "last"])
     read, file_digest = [], digest.file_digest

@@ -68,6 +68,7 @@ class Store:
         ) / f"{shorten(name, 160)}--{key}"
         self._array = self.path / "array.zarr"
         self._verified: set[Any] = set()
+        self._laid_out = False
 
     @property
     def parts(self) -> list:
@@ -109,7 +110,9 @@ class Store:
         return int(cells * width * len(parts) / len(self.parts))
 
     def create(self) -> None:
-        """Lay out the empty arrays under a temporary name, then give them theirs, once."""
+        """Lay out the empty arrays, under a temporary name until they are whole; once an object."""
+        if self._laid_out:
+            return
         with on_disk(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         if not self._array.exists():
@@ -123,6 +126,7 @@ class Store:
                 (self._array / name).parent.mkdir(exist_ok=True)
                 with written_whole(self._array / name) as part:
                     part.write_bytes(content.to_bytes())
+        self._laid_out = True
 
     def _layout(self):
         """Files of sizes, labels and attributes, without a value: zarr's buffers by name.
@@ -132,7 +136,6 @@ class Store:
         import zarr
 
         made: dict = {}
-
         shape = [len(labels) for labels in self.coords.values()]
         # one file for each part and layer, whatever the other dimensions hold
         single = {self.part, "layer"}
