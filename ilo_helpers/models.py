@@ -13,7 +13,13 @@ from .arithmetic import matmul_precision, usable_device
 from .keep.arguments import name_or_path, one_of
 from .keep.digest import check_sums, files_digest
 from .memory import check_memory, weight_bytes
-from .sources.checkpoints import check_hub_name, hub_revision, read_weights, refused
+from .sources.checkpoints import (
+    check_hub_name,
+    hub_revision,
+    read_tokenizer,
+    read_weights,
+    refused,
+)
 from .sources.packaged import PACKAGED, packaged_model
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -87,14 +93,7 @@ class LanguageModel:
     @functools.cached_property
     def tokenizer(self) -> Any:
         """The model's tokenizer (``transformers``)."""
-        from transformers import AutoTokenizer
-
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(**self.source)
-        except Exception as error:  # each kind of tokenizer fails in its own way
-            raise ValueError(
-                f"model {self.name!r}: its tokenizer cannot be read: {refused(error)}"
-            ) from error
+        tokenizer = read_tokenizer(self.name, self.source)
         if tokenizer.pad_token is None:  # padding is masked out: which token it is does not matter
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
         tokenizer.padding_side = "right"

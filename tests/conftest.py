@@ -1,5 +1,6 @@
 """Small local models in the hub's layout, and a data folder of the test's own."""
 
+import gc
 import os
 import re
 import shutil
@@ -7,7 +8,9 @@ import sys
 
 os.environ["MPLBACKEND"] = "Agg"
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: a thread each, or they queue
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ |= dict.fromkeys(
+        ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1"
+    )
 
 from pathlib import Path
 
@@ -47,6 +50,19 @@ def pytest_collection_modifyitems(items):
         if item.path.stem.removeprefix("test_") in SLOW:
             item.add_marker("slow")
     items.sort(key=lambda item: not LONG.match(item.name))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Tests and packages are read without looking for garbage, which took a third of the time."""
+    # of it jsonschema, which nbformat imports, makes a parser of IRIs: seconds, for nothing
+    sys.modules["rfc3987_syntax"] = None
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from scipy.linalg import orthogonal_procrustes
 
 from ..keep.stores import what_decides
 from ..keep.tables import kept_table
-from ..regions.maps import centred_points
+from ..regions.maps import centred_points, load_umap
 
 #: More points than these are not mapped by UMAP: 19 layers of 1,500 take a minute or two.
 UMAP_POINTS = 2000
@@ -72,10 +72,8 @@ def _by_pca(layers, seed):
 
 
 def _by_umap(layers, seed):
-    from umap import AlignedUMAP
-
     same = {place: place for place in range(len(layers[0]))}
-    mapper = AlignedUMAP(
+    mapper = load_umap().AlignedUMAP(
         n_neighbors=min(15, len(same) - 1), random_state=seed, alignment_window_size=2
     )
     found = mapper.fit(layers, relations=[same] * (len(layers) - 1)).embeddings_

@@ -1,7 +1,10 @@
 """Maps of the sentence vectors in two dimensions, and how far to trust them."""
 
+import contextlib
+import functools
 import itertools
 from collections.abc import Sequence
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -85,10 +88,30 @@ def _mapper(method, points, seed):
     if method == "t-SNE":
         return manifold.TSNE(init="pca", random_state=seed, perplexity=min(30, points // 4))
     if method == "UMAP":
-        from umap import UMAP
-
-        return UMAP(n_neighbors=min(15, points - 1), random_state=seed, n_jobs=1)
+        umap = load_umap()
+        return umap.UMAP(n_neighbors=min(15, points - 1), random_state=seed, n_jobs=1)
     raise ValueError(f"map {method!r}: choose from PCA, t-SNE, UMAP")
+
+
+@functools.cache
+def load_umap() -> ModuleType:
+    """The package ``umap``, which keeps on disk what it compiles.
+
+    As it comes it compiles at the first map of every process, for a quarter of a minute.
+
+    Returns
+    -------
+    module
+    """
+    import umap
+    from numba.core.dispatcher import Dispatcher
+
+    for part in (umap.umap_, umap.utils, umap.layouts, umap.aligned_umap):
+        for function in vars(part).values():
+            if isinstance(function, Dispatcher):
+                with contextlib.suppress(RuntimeError):  # there is no place to write to
+                    function.enable_caching()
+    return umap
 
 
 def map_quality(

@@ -4,8 +4,10 @@ Weights are read from safetensors alone, which hold numbers and nothing else. Pi
 (``pytorch_model.bin``) could run code, and are never read.
 """
 
+import contextlib
+import gc
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,46 @@ def read_weights(
         if weight not in missing and not ends.isfinite().all():
             raise ValueError(f"model {name!r}: {weight} holds numbers that are not finite; {AGAIN}")
     return network, missing
+
+
+def read_tokenizer(name: str, source: Mapping[str, Any]) -> Any:
+    """A model's tokenizer, as its files have it.
+
+    Parameters
+    ----------
+    name, source
+        As for :func:`read_weights`.
+
+    Returns
+    -------
+    transformers.PreTrainedTokenizerBase
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it cannot be read.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        with _nothing_collected():
+            return AutoTokenizer.from_pretrained(**source)
+    except Exception as error:  # each kind of tokenizer fails in its own way
+        raise ValueError(
+            f"model {name!r}: its tokenizer cannot be read: {refused(error)}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """No look for garbage: of a large vocabulary, whose objects all stay, it is half the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def check_files(name: str, folder: Path) -> None:
