@@ -77,13 +77,19 @@ def language_table(codes: Sequence[str] | None = None) -> pd.DataFrame:
     ValueError
         For a code that is no language, with the nearest known one.
     """
+    codes = None if codes is None else tuple(listed("codes", codes))
+    for code in codes or ():
+        check_code(code)
+    return _table(codes).copy()
+
+
+@functools.lru_cache(1024)
+def _table(codes):
+    """:func:`language_table`, made once: every label of a figure asks for its language."""
     paper = _paper()
     if codes is None:
         table = paper.copy()
     else:
-        codes = listed("codes", codes)
-        for code in codes:
-            check_code(code)
         others = {code: _looked_up(code) for code in codes if code not in paper.index}
         rest = pd.DataFrame.from_dict(others, "index", columns=list(paper)).astype(paper.dtypes)
         table = pd.concat([paper, rest]).loc[list(codes)] if others else paper.loc[list(codes)]

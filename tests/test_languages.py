@@ -126,3 +126,12 @@ def test_places_are_glottolog_s():
         assert abs(places.at[code, "latitude"] - latitude) < 1
         assert abs(places.at[code, "longitude"] - longitude) < 1
     assert places.loc["xxx_Latn"].isna().all()  # no such language
+
+
+def test_a_table_that_is_changed_changes_no_other():
+    table = language_table(["ban_Latn"])
+    table["name"], table.index.name = "mine", "code"
+    table.attrs["sources"]["name"] = "me"
+    again = language_table(["ban_Latn"])
+    assert again.index.name == "language" and again["name"].tolist() == ["Balinese"]
+    assert again.attrs["sources"] == language_table().attrs["sources"] != table.attrs["sources"]
