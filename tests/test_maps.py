@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from conftest import world
 
-from ilo_helpers.regions.maps import map_quality, project
+from ilo_helpers.regions.maps import load_umap, map_quality, project
 
 CODES = ["eng_Latn", "deu_Latn", "rus_Cyrl"]
 #: UMAP is compiled when it is first called, which takes half a minute.
@@ -87,3 +87,9 @@ def test_unknown_maps_and_metrics_are_refused():
         project(flat_world(), ("isomap",))
     with pytest.raises(ValueError, match="metric 'dot': choose from 'cosine', 'euclidean'"):
         project(flat_world(), ("PCA",), metric="dot")
+
+
+def test_what_umap_compiles_is_kept():
+    umap = load_umap()
+    for function in (umap.umap_.smooth_knn_dist, umap.aligned_umap.procrustes_align):
+        assert function.stats.cache_path  # numba's; none where it would compile anew

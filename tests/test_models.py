@@ -1,3 +1,4 @@
+import gc
 import shutil
 import subprocess
 import sys
@@ -114,3 +115,12 @@ def test_inexact_onednn_is_left_off(monkeypatch):
     finally:
         arithmetic._onednn_is_float32.cache_clear()
     assert matmul_precision("cuda") == "float32"
+
+
+def test_garbage_is_looked_for_again_after_a_tokenizer(tiny, tmp_path):
+    folder = shutil.copytree(tiny("llama"), tmp_path / "cut")
+    assert load_model(folder).tokenizer and gc.isenabled()
+    (folder / "tokenizer.json").write_text("{")
+    with pytest.raises(ValueError, match="its tokenizer cannot be read"):
+        load_model(folder).tokenizer
+    assert gc.isenabled()
