@@ -122,5 +122,5 @@ def test_garbage_is_looked_for_again_after_a_tokenizer(tiny, tmp_path):
     assert load_model(folder).tokenizer and gc.isenabled()
     (folder / "tokenizer.json").write_text("{")
     with pytest.raises(ValueError, match="its tokenizer cannot be read"):
-        load_model(folder).tokenizer
+        load_model(folder).tokenizer  # noqa: B018
     assert gc.isenabled()
