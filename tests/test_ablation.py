@@ -99,13 +99,23 @@ def test_bad_arms_are_errors(hand):  # noqa: F811
 # -- the lens ------------------------------------------------------------------------------
 
 
+def read(lm, network, states, *maps):
+    """What the lens reads, float32 (layer, prompt, vocabulary)."""
+    told = {}
+    for rows, layers, chances in lens.decoded(lm, network, states, *maps):
+        told |= {key: each.cpu() for key, each in zip(zip(layers, rows), chances, strict=True)}
+    assert list(told) == [(layer, row) for row, layer in np.ndindex(states.shape[:2])]
+    size = states.shape[1::-1]
+    return torch.stack([told[key] for key in np.ndindex(size)]).reshape(*size, -1)
+
+
 @pytest.mark.parametrize("kind", LAYOUTS)
 def test_the_lens_at_the_last_layer_is_the_model_and_before_it_norm_and_head(tiny, kind):
     lm, network = hooks.load_decoder(tiny(kind))
     texts = batches.encode_texts(lm, ["Everyone has the right to life.", "Jeder Mensch"])
     assert all(text.prefix == () and text.word == len(text.query) - 1 for text in texts)
     states = patching.token_states(lm, network, texts, "prompt's end")
-    told = {layer: chances.cpu() for layer, _, chances in lens.decoded(lm, network, states)}
+    told = read(lm, network, states)
     with hooks.inference(lm):
         ids = [torch.tensor([text.query], device=lm.device) for text in texts]
         plain = [network(input_ids=each).logits[0, -1] for each in ids]
@@ -113,7 +123,8 @@ def test_the_lens_at_the_last_layer_is_the_model_and_before_it_norm_and_head(tin
         early = hooks.next_token_logits(network, norm(torch.tensor(states[:, 1], device=lm.device)))
     assert torch.allclose(told[lm.layers], torch.stack(plain).softmax(-1).cpu(), atol=1e-5)
     assert torch.allclose(told[1], early.softmax(-1).cpu(), atol=1e-6)
-    assert len(told) == lm.layers + 1
+    many = read(lm, network, np.tile(states, (40, 1, 1)))  # in several parts, some across prompts
+    assert torch.allclose(many, told.repeat(1, 40, 1), atol=1e-6)
 
 
 def test_no_norm_beside_the_blocks_is_an_error():
@@ -180,9 +191,9 @@ def test_translators_find_a_linear_map_where_there_is_one(tiny, text):
         guess = states[:, layer] @ maps[layer, :-1] + maps[layer, -1]
         errors.append(np.square(guess - states[:, -1]).mean() / states[:, -1].var())
     assert errors[-1] < 0.3 and errors[-1] == min(errors)  # one block and a norm are near to linear
-    last = {layer: chances for layer, _, chances in lens.decoded(lm, network, states, maps)}
-    plain = {layer: chances for layer, _, chances in lens.decoded(lm, network, states)}
+    last, plain = read(lm, network, states, maps), read(lm, network, states)
     assert torch.equal(last[lm.layers], plain[lm.layers])
+    assert not torch.allclose(last[1], plain[1], atol=1e-3)
     with pytest.raises(ValueError, match="tokens for 32 dimensions: give more texts"):
         lens.fit_translators(lm, network, texts[:1] and batches.encode_texts(lm, ["a b"]))
 

@@ -60,8 +60,8 @@ def final_norm(network: "torch.nn.Module", layers: int) -> "torch.nn.Module":
 def decoded(
     lm: LanguageModel, network: "torch.nn.Module", states: np.ndarray,
     translators: np.ndarray | None = None,
-) -> Iterator[tuple[int, np.ndarray, "torch.Tensor"]]:  # fmt: skip
-    """Next-token probabilities of every layer's states.
+) -> Iterator[tuple[np.ndarray, np.ndarray, "torch.Tensor"]]:  # fmt: skip
+    """Next-token probabilities of every layer's states, some of several layers at a time.
 
     Parameters
     ----------
@@ -74,23 +74,29 @@ def decoded(
 
     Yields
     ------
-    tuple of int, numpy.ndarray and torch.Tensor
-        Layer, places of some prompts, and their probabilities, float32 (prompt, vocabulary).
+    tuple of numpy.ndarray and torch.Tensor
+        Prompts and layers of some states, int64 (state,), and the probabilities, float32
+        (state, vocabulary).
     """
     import torch
 
     norm = final_norm(network, lm.layers)
     kind = network.get_output_embeddings().weight
-    for layer in range(lm.layers + 1):
-        for rows in np.array_split(np.arange(len(states)), -(-len(states) // 32)):
-            with inference(lm):
-                state = torch.tensor(states[rows, layer]).to(kind)
-                if layer < lm.layers and translators is not None:
-                    turn = torch.tensor(translators[layer]).to(kind)
-                    state = state @ turn[:-1] + turn[-1]
-                elif layer < lm.layers:
-                    state = norm(state)
-                yield layer, rows, next_token_logits(network, state).softmax(-1)
+    with inference(lm):
+        last = torch.tensor(states).to(kind)
+        for layer in range(lm.layers):
+            if translators is None:
+                last[:, layer] = norm(last[:, layer])
+            else:
+                turn = torch.tensor(translators[layer]).to(kind)
+                last[:, layer] = last[:, layer] @ turn[:-1] + turn[-1]
+    # the head's matrix is the largest there is: read once for many states, of whichever layer
+    rows, layers = np.indices(states.shape[:2]).reshape(2, -1)
+    for part in np.array_split(np.arange(len(rows)), -(-len(rows) // 64)):
+        of = rows[part], layers[part]
+        with inference(lm):
+            chances = next_token_logits(network, last[of]).softmax(-1)
+        yield *of, chances
 
 
 def group_shares(
@@ -112,8 +118,8 @@ def group_shares(
         float64 (prompt, layer, group), 0 to 1; the last group, ``"none"``, is the rest.
     """
     shares = np.empty((len(states), lm.layers + 1, groups.shape[1] + 1))
-    for layer, rows, chances in decoded(lm, network, states, translators):
-        for row, chance in zip(rows, chances, strict=True):
+    for rows, layers, chances in decoded(lm, network, states, translators):
+        for row, layer, chance in zip(rows, layers, chances, strict=True):
             parts = [float(chance[list(ids)].sum()) for ids in groups.iloc[row]]
             shares[row, layer] = [*parts, 1 - sum(parts)]
     coords = {"layer": range(lm.layers + 1), "group": [*groups, "none"]}
@@ -145,10 +151,10 @@ def category_shares(
     shares = np.empty((len(states), lm.layers + 1, len(names)))
     of = torch.full((network.get_output_embeddings().weight.shape[0],), len(names))
     of[torch.tensor(categories.index.to_numpy())] = torch.tensor(codes)
-    for layer, rows, chances in decoded(lm, network, states, translators):
+    for rows, layers, chances in decoded(lm, network, states, translators):
         sums = chances.new_zeros(len(rows), len(names) + 1)
         sums.index_add_(1, of.to(chances.device), chances)
-        shares[rows, layer] = sums[:, :-1].cpu()
+        shares[rows, layers] = sums[:, :-1].cpu()
     coords = {"layer": range(lm.layers + 1), "category": list(names)}
     return xr.DataArray(shares, coords, ("prompt", "layer", "category"))
 

