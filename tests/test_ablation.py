@@ -103,7 +103,8 @@ def read(lm, network, states, *maps):
     """What the lens reads, float32 (layer, prompt, vocabulary)."""
     told = {}
     for rows, layers, chances in lens.decoded(lm, network, states, *maps):
-        told |= {key: each.cpu() for key, each in zip(zip(layers, rows), chances, strict=True)}
+        keys = zip(layers, rows, strict=True)
+        told |= {key: each.cpu() for key, each in zip(keys, chances, strict=True)}
     assert list(told) == [(layer, row) for row, layer in np.ndindex(states.shape[:2])]
     size = states.shape[1::-1]
     return torch.stack([told[key] for key in np.ndindex(size)]).reshape(*size, -1)
