@@ -666,7 +666,7 @@ def test_the_report_counts_tries_and_says_what_was_not_tried(tmp_path):
 
 @pytest.mark.cluster
 def test_the_campaign_runs_goes_on_and_writes_its_table(tmp_path, data):
-    command = [sys.executable, "-m", "campaign", "--only", "kills", "--minutes", "0.1",
+    command = [sys.executable, "-m", "campaign", "--only", "kills", "--minutes", "0.05",
                "--results", tmp_path / "x.jsonl", "--table", tmp_path / "x.md"]  # fmt: skip
     paths = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
     counts = []

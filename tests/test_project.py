@@ -157,7 +157,8 @@ SMALL = {
     "matched": 3000, "table_steps": [2, 5], "table_seeds": [1],
     "epochs": 1, "train_items": 16, "test_items": 6, "loss_sentences": 1, "measured": 4,
     "draws": 100, "permutations": 20, "corpora": 10,
-    "asked": 4, "concepts": 2, "removal_step": 9, "removal_sentences": 2, "task_items": 4,
+    "asked": 4, "concepts": 2, "turns": 2, "removal_step": 9, "removal_sentences": 2,
+    "task_items": 2,
 }  # fmt: skip
 
 

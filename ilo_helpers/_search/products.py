@@ -40,13 +40,20 @@ def fast_product(name: str | None = None) -> Iterator[Callable]:
     name : str, optional
         One of :data:`PRODUCTS`; default the fastest here.
     """
-    from threadpoolctl import threadpool_limits
     from torch import get_num_threads
 
     function, precision = PRODUCTS[name or fastest()]
     # of a worker that may use only some of the cores torch knows, NumPy does not
-    with fast_matmul(precision), threadpool_limits(get_num_threads(), "blas"):
+    with fast_matmul(precision), _libraries().limit(limits=get_num_threads(), user_api="blas"):
         yield function
+
+
+@functools.cache
+def _libraries():
+    """NumPy's BLAS among them: to find them takes longer than a small product."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @functools.cache

@@ -4,6 +4,7 @@ Weights are read from safetensors alone, which hold numbers and nothing else. Pi
 (``pytorch_model.bin``) could run code, and are never read.
 """
 
+import atexit
 import contextlib
 import gc
 import json
@@ -15,6 +16,10 @@ from ..keep.arguments import did_you_mean
 
 INDEX = "model.safetensors.index.json"
 AGAIN = "fetch the model again"
+
+# Python looks for garbage once more when it ends: two seconds among the million objects of torch,
+# transformers and a vocabulary. What has to be done at the end is done nevertheless.
+atexit.register(gc.freeze)
 
 
 def read_weights(
