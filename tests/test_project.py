@@ -153,8 +153,8 @@ def test_committed_notebook_is_executed_and_clean(path):
 
 #: Small settings, of which each notebook takes those it has.
 SMALL = {
-    "sentences": 6, "languages": LANGUAGES, "declarations": 40, "share": 0.0005, "most": 60, "map_tokens": 20,
-    "matched": 3000, "table_steps": [2, 5], "table_seeds": [1],
+    "sentences": 6, "languages": LANGUAGES, "declarations": 40, "share": 0.0005, "most": 60,
+    "map_tokens": 20, "matched": 3000, "table_steps": [2, 5], "table_seeds": [1],
     "epochs": 1, "train_items": 16, "test_items": 6, "loss_sentences": 1, "measured": 4,
     "draws": 100, "permutations": 20, "corpora": 10,
     "asked": 4, "concepts": 2, "turns": 2, "removal_step": 9, "removal_sentences": 2,
