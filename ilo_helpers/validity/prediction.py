@@ -136,11 +136,11 @@ def chosen_layers(
         pairs = list(_pairs(measures, skills[skills["skill"] == skill]))
         family = pd.factorize(languages.loc[pairs[0][2].index, "family"])[0]
         here = _halves(family, seed)
+        ranks = [_ranks(values, target) for _, _, values, target in pairs]
         halves = [
-            np.stack([weighted_partial(_ranks(values, target), np.empty((len(target), 0)), half)
-                      for _, _, values, target in pairs])
+            np.stack([weighted_partial(each, each[:, :0], half) for each in ranks])
             for half in (here, 1 - here)
-        ]  # fmt: skip
+        ]
         chosen, tried = (np.concatenate([halves[i], halves[1 - i]], axis=1) for i in (0, 1))
         layers = np.array([layer for _, layer, *_ in pairs])
         for place, measure in enumerate(pairs[0][2].columns):
@@ -224,8 +224,9 @@ def _pairs(measures, skills):
 
 def _ranks(values, target):
     """Ranks of every measure and, last, of the skill; NaN where a measure hardly varies."""
-    commonest = values.apply(lambda column: column.value_counts().max())
-    told = values.where(len(values) - commonest >= VARIED, axis=1)
+    values = values.to_numpy(float)
+    commonest = (values[:, None] == values).sum(axis=0).max(axis=0)
+    told = np.where(len(values) - commonest >= VARIED, values, np.nan)
     return stats.rankdata(np.column_stack([told, target]), axis=0, nan_policy="propagate")
 
 
