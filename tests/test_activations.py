@@ -64,8 +64,8 @@ def test_bos_is_in_the_mean_and_out_of_the_other(tiny, small):
 
 
 @pytest.mark.real
-def test_real_model_batched_equals_alone(udhr):
-    lm = load_model("gemma-3-270m")
+def test_real_model_batched_equals_alone(udhr, packaged):
+    lm = packaged("gemma-3-270m")
     languages = ["eng_Latn", "tha_Thai", "sin_Sinh", "yue_Hant"]
     for code in languages:
         sentences = udhr[code].iloc[:6:2]

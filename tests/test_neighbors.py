@@ -46,12 +46,13 @@ def test_crowded_vectors_where_float32_loses_the_order():
 
 
 @pytest.fixture(scope="module")
-def real_acts(tmp_path_factory):
+def real_acts(tmp_path_factory, packaged):
     whole = load_corpus("udhr", languages=LANGUAGES)
     shortest = whole.map(len).sum(axis=1).nsmallest(12).index  # reading is what takes time
     corpus = load_corpus("udhr", languages=LANGUAGES, sentences=list(shortest))
     folder = tmp_path_factory.mktemp("real")
-    return extract_activations("gemma-3-270m", corpus, ["mean", "mean_no_special"], store=folder)
+    lm = packaged("gemma-3-270m")
+    return extract_activations(lm, corpus, ["mean", "mean_no_special"], store=folder)
 
 
 @pytest.mark.real

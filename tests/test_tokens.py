@@ -154,9 +154,9 @@ def test_counts_and_languages_of_tokens():
 
 
 @pytest.mark.real
-def test_pieces_of_words_as_in_running_text():
-    e5 = load_model("multilingual-e5-small").tokenizer
-    gemma = load_model("gemma-3-270m").tokenizer
+def test_pieces_of_words_as_in_running_text(packaged):
+    e5 = packaged("multilingual-e5-small").tokenizer
+    gemma = packaged("gemma-3-270m").tokenizer
     words = ["när", "アメリカ", "miliki", ""]
     cut = [e5.convert_ids_to_tokens(ids) for ids in find_pieces(e5, words)]
     assert cut == [["▁när"], ["アメリカ"], ["▁miliki"], []]  # the lone mark is dropped
