@@ -23,6 +23,7 @@ from .sources.checkpoints import (
 from .sources.packaged import PACKAGED, packaged_model
 
 DTYPES = ("float32", "bfloat16", "float16")
+_version = functools.cache(version)  # of a package: looked up once, and not for every model
 
 
 class LanguageModel:
@@ -68,17 +69,14 @@ class LanguageModel:
             "dtype": dtype,
             "device": device,
             "matmul": matmul_precision(device),
-            **{package: version(package) for package in ("torch", "transformers", "tokenizers")},
+            **{package: _version(package) for package in ("torch", "transformers", "tokenizers")},
         }
         text = self.config.get_text_config()
         self.layers, self.hidden = text.num_hidden_layers, text.hidden_size
         self.rows = getattr(text, "vocab_size", None)
         self.max_tokens = getattr(text, "max_position_embeddings", None)
-        if self.max_tokens and getattr(text, "model_type", "") in (
-            "roberta",
-            "xlm-roberta",
-            "xlm-roberta-xl",
-        ):
+        kind = getattr(text, "model_type", "")
+        if self.max_tokens and kind in ("roberta", "xlm-roberta", "xlm-roberta-xl"):
             self.max_tokens -= 2  # RoBERTa's positions start at 2
 
     def __reduce__(self):
