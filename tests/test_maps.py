@@ -13,14 +13,14 @@ def flat_world():
     """A plane in ten dimensions: a map can keep all of it."""
     rng = np.random.default_rng(0)
     turn = np.linalg.qr(rng.normal(size=(10, 10)))[0][:2]
-    return world(rng.uniform(size=(2, 3, 40, 2)) @ turn, CODES)
+    return world(rng.uniform(size=(2, 3, 24, 2)) @ turn, CODES)
 
 
 def test_pca_of_a_plane_loses_nothing():
     acts = flat_world()
     points = project(acts, ("PCA",), metric="euclidean")
     assert list(points) == ["method", "layer", "language", "sentence", "x", "y"]
-    assert len(points) == 2 * 3 * 40
+    assert len(points) == 2 * 3 * 24
     quality = map_quality(acts, points, k=5, tau=2, metric="euclidean")
     quality = quality.set_index(["layer", "method"])
     for layer in (0, 1):
@@ -43,7 +43,7 @@ def test_a_row_of_a_map_is_the_sentence_it_names():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_map_of_what_does_not_fit_a_plane_is_found_out(method):
-    acts = world(np.random.default_rng(0).normal(size=(1, 3, 60, 40)), CODES)
+    acts = world(np.random.default_rng(0).normal(size=(1, 3, 30, 40)), CODES)
     quality = map_quality(acts, project(acts, (method,)), tau=2).set_index("method")
     assert quality["trustworthiness"].index.tolist() == ["full space", method]
     kept = ["trustworthiness", "continuity", "kept"]
