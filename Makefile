@@ -46,9 +46,10 @@ lint: .venv/ready
 quick: lint
 	$(BIN)/python -m pytest -q -n logical -m "not slow and not real and not browser and not cluster"
 
-# two at a time, however many cores: a real model takes its gigabyte, a cluster its processes
+# two at a time, however many cores: a real model takes its gigabyte (of those that tests share one
+# process keeps one and a half), a cluster its processes; what kills a process ends the run
 test: lint
-	$(BIN)/python -m pytest -v -n 2 --dist loadgroup --durations=10 -m "not browser"
+	$(BIN)/python -m pytest -v -n 2 --dist loadgroup --max-worker-restart 0 --durations=10 -m "not browser"
 
 # The explorer in JupyterLab and the book's page, in Debian's Chromium (apt-get install chromium).
 test-browser: .venv/ready

@@ -31,8 +31,8 @@ SIZES = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id"
 #: What trains, kills, tries hundreds of inputs or draws an explorer: `make quick` leaves it out.
 SLOW = {"bad_input", "checks", "explorer", "faults", "fill", "finetuning", "properties"}
 SLOW |= {"security", "sweep"}
-#: Half a minute to three each, so they begin: no process waits for the other at the end, nor the
-#: last notebook, which stays in its place, for those whose tables it reads.
+#: Half a minute to three each, so of tests in no group they begin: no process waits for the other
+#: at the end, nor the last notebook, which stays in its place, for those whose tables it reads.
 LONG = re.compile(r"test_notebook_runs_on_a_slice\[(0\d|10)_")
 ARCHITECTURES = ("llama", "gemma3", "xlm-roberta", "bert", "bloom", "mt5", "gpt2")
 

@@ -41,7 +41,8 @@ def test_every_declaration_of_the_package():
     assert found["eng"][0].startswith("Whereas recognition of the inherent dignity")
     assert "Jeder hat das Recht auf eine Staatsangehörigkeit." in found["deu_1996"]
     assert min(map(len, found.values())) > 0 and all(map(str.strip, found["tha"]))
-    assert "¿anoa mayamaha" in found["cbu"][0]  # UTF-8, though nothing in the file says so
+    # UTF-8, though nothing in these two files says so
+    assert "¿anoa mayamaha" in found["cbu"][0] and "jkich´tik" in found["tzh"][0]
 
 
 @pytest.mark.real

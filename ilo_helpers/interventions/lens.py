@@ -61,7 +61,7 @@ def decoded(
     lm: LanguageModel, network: "torch.nn.Module", states: np.ndarray,
     translators: np.ndarray | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, "torch.Tensor"]]:  # fmt: skip
-    """Next-token probabilities of every layer's states, some of several layers at a time.
+    """Next-token probabilities of every layer's states, a few at a time, of whichever layers.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def decoded(
                 turn = torch.tensor(translators[layer]).to(kind)
                 last[:, layer] = last[:, layer] @ turn[:-1] + turn[-1]
     # the head's matrix is the largest there is: read once for many states, of whichever layer
-    rows, layers = np.indices(states.shape[:2]).reshape(2, -1)
+    rows, layers = np.indices((len(states), lm.layers + 1)).reshape(2, -1)
     for part in np.array_split(np.arange(len(rows)), -(-len(rows) // 64)):
         of = rows[part], layers[part]
         with inference(lm):

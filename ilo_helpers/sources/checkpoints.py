@@ -18,7 +18,8 @@ INDEX = "model.safetensors.index.json"
 AGAIN = "fetch the model again"
 
 # Python looks for garbage once more when it ends: two seconds among the million objects of torch,
-# transformers and a vocabulary. What has to be done at the end is done nevertheless.
+# transformers and a vocabulary. What is registered for the end runs as before; what only a look
+# for garbage would find does not, and nothing of ours is that.
 atexit.register(gc.freeze)
 
 

@@ -99,7 +99,7 @@ def read_declarations() -> dict[str, list[str]]:
 
 @contextlib.contextmanager
 def _archive() -> Iterator[tarfile.TarFile]:
-    """The package, unpacked in memory: of a compressed file, each step back reads it anew."""
+    """The package, unpacked in memory: otherwise each step back reads it from its beginning."""
     with gzip.open(_fetch()) as packed, tarfile.open(fileobj=io.BytesIO(packed.read())) as archive:
         yield archive
 
@@ -133,7 +133,7 @@ def _articles(archive, code):
     if not listed:
         _check_script(code, page.text_content())
     return {
-        f"A{article.get('data-number')}.{i}": paragraph.text_content()
+        f"A{article.attrib['data-number']}.{i}": paragraph.text_content()
         for article in page.iter("article")
         for i, paragraph in enumerate(article.iter("p"), 1)
     }
