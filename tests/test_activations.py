@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import ARCHITECTURES, CORPUS, table
+from conftest import ARCHITECTURES, CORPUS
+from made import table
 
 from ilo_helpers import activations, extract_activations, load_corpus, load_model
 from ilo_helpers.keep import digest

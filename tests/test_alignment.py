@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import world
+from made import world
 
 from ilo_helpers import ilo_scores, nearest_neighbors
 from ilo_helpers.neighbors import neighbor_kinds, without_translations

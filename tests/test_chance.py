@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import world
+from made import world
 from scipy.stats import kstest
 
 from ilo_helpers import ilo_scores, nearest_neighbors

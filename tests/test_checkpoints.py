@@ -7,8 +7,8 @@ import huggingface_hub as hub
 import numpy as np
 import pytest
 import torch
-from conftest import world
 from huggingface_hub import constants, errors
+from made import world
 from safetensors.torch import save_file
 
 from ilo_helpers import nearest_neighbors

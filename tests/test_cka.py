@@ -2,7 +2,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from conftest import world
+from made import world
 
 from ilo_helpers.validity.cka import cka_by_layer, linear_cka
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import world
+from made import world
 from test_ilo import by_definition
 from test_neighbors import brute_force
 

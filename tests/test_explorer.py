@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import CORPUS, LANGUAGES, table, world
+from conftest import CORPUS, LANGUAGES
+from made import table, world
 
 from ilo_helpers import ilo_scores, open_study
 from ilo_helpers.explorer import Toy, charts, explore, moving, reading

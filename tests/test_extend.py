@@ -5,7 +5,8 @@ import re
 
 import numpy as np
 import pytest
-from conftest import LANGUAGES, world
+from conftest import LANGUAGES
+from made import world
 
 from ilo_helpers import load_corpus, load_model
 from ilo_helpers.activations import extract_activations

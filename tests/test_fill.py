@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from conftest import CORPUS, save_tiny_model, table, world
+from conftest import CORPUS, save_tiny_model
+from made import table, world
 from parts import PARTS, Elsewhere, fatal, letters, slow, threads, value
 
 from ilo_helpers import extract_activations, load_model, nearest_neighbors, reproduce

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import table
+from made import table
 from transformers import AutoModelForCausalLM
 
 from ilo_helpers import extract_activations, load_model

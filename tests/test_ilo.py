@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import world
+from made import world
 from scipy.stats import multivariate_hypergeom
 
 from ilo_helpers import ilo_scores, nearest_neighbors

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import world
+from made import world
 from scipy.stats import norm
 
 from ilo_helpers import ilo_scores, nearest_neighbors

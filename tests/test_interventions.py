@@ -187,8 +187,8 @@ def test_at_the_prompt_s_end_the_last_layer_brings_the_donor_s_language_too(hand
     assert np.allclose(after.loc["donor's concept, donor's language"], [0, 0, 1])
 
 
-def test_all_tokens_of_a_word_are_patched_or_its_last_or_the_prompt_s(tiny, asked):
-    lm, network = hooks.load_decoder(tiny("llama"))
+def test_all_tokens_of_a_word_are_patched_or_its_last_or_the_prompt_s(decoder, asked):
+    lm, network = decoder("llama")
     coded = batches.encode_prompts(lm, asked)
     (batch,) = batches.prompt_batches(lm, network, coded)
     start = torch.tensor([len(coded[row].query) - 1 for row in batch.rows], device=lm.device)
@@ -227,8 +227,8 @@ def asked():
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
-def test_a_hook_that_changes_nothing_leaves_every_logit_bit_equal(tiny, kind):
-    lm, network = hooks.load_decoder(tiny(kind))
+def test_a_hook_that_changes_nothing_leaves_every_logit_bit_equal(decoder, kind):
+    lm, network = decoder(kind)
     ids = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 12]], device=lm.device)
     seen = {}
 
@@ -249,8 +249,8 @@ def test_a_hook_that_changes_nothing_leaves_every_logit_bit_equal(tiny, kind):
 
 @pytest.mark.parametrize("kind", LAYOUTS)
 @pytest.mark.parametrize("first", [0, 1, 2, 3])
-def test_a_run_from_a_layer_on_is_the_whole_run(tiny, kind, first):
-    lm, network = hooks.load_decoder(tiny(kind))
+def test_a_run_from_a_layer_on_is_the_whole_run(decoder, kind, first):
+    lm, network = decoder(kind)
     inputs = {"input_ids": torch.tensor([[5, 6, 7], [9, 10, 11]], device=lm.device)}
     with hooks.inference(lm):
         whole = hooks.layer_states(network, inputs)
@@ -266,8 +266,8 @@ def test_a_run_from_a_layer_on_is_the_whole_run(tiny, kind, first):
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
-def test_a_shared_prefix_changes_no_number(tiny, kind, asked):
-    lm, network = hooks.load_decoder(tiny(kind))
+def test_a_shared_prefix_changes_no_number(decoder, kind, asked):
+    lm, network = decoder(kind)
     coded = batches.encode_prompts(lm, asked)
     joined = [
         batches.Prompt((), p.prefix + p.query, len(p.prefix) + p.begin, len(p.prefix) + p.word)
@@ -289,8 +289,8 @@ def test_a_shared_prefix_changes_no_number(tiny, kind, asked):
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
-def test_a_patch_is_what_the_network_says_with_that_state(tiny, kind, asked):
-    lm, network = hooks.load_decoder(tiny(kind))
+def test_a_patch_is_what_the_network_says_with_that_state(decoder, kind, asked):
+    lm, network = decoder(kind)
     coded = batches.encode_prompts(lm, asked)
     states = patching.token_states(lm, network, coded)
     at = "word's end"
@@ -342,8 +342,8 @@ def test_hooks_are_gone_after_an_error(tiny):
 
 
 @pytest.mark.parametrize("layer", [-1, 4, 1.5, "2"])
-def test_a_layer_that_is_not_there_is_an_error(tiny, layer):
-    _, network = hooks.load_decoder(tiny("llama"))
+def test_a_layer_that_is_not_there_is_an_error(decoder, layer):
+    _, network = decoder("llama")
     with (
         pytest.raises(ValueError, match=r"the model has layers 0 \(embeddings\) to 3"),
         hooks.hooked(network, {layer: lambda _: None}),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import world
+from made import world
 
 from ilo_helpers.regions.maps import load_umap, map_quality, project
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from conftest import LANGUAGES, world
+from conftest import LANGUAGES
+from made import world
 from scipy.spatial.distance import cdist
 
 from ilo_helpers import extract_activations, load_corpus, nearest_neighbors, neighbors

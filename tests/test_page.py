@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import table
+from made import table
 from test_explorer import made_study
 
 from ilo_helpers import ilo_scores

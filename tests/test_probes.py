@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import world
+from made import world
 
 from ilo_helpers.validity.probes import probe_accuracy, task_corpus
 

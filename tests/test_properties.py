@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from conftest import table, world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from made import table, world
 from scipy import stats
 from test_ilo import by_definition
 

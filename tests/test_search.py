@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from conftest import world
+from made import world
 
 from ilo_helpers import nearest_neighbors
 from ilo_helpers._search import knn as search

@@ -18,7 +18,7 @@ import torch
 from bad_input import CASES
 from bad_models import WEIGHTS, _own_tokenizer, _remote
 from cases import GOOD, files, small, tiny
-from conftest import table, world
+from made import table, world
 from papermill.translators import PythonTranslator
 from test_explorer import choose, made_study
 

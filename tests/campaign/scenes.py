@@ -13,7 +13,8 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-from conftest import CORPUS, LANGUAGES, save_tiny_model, world
+from conftest import CORPUS, LANGUAGES, save_tiny_model
+from made import world
 
 from ilo_helpers import extract_activations, load_corpus, load_model, nearest_neighbors
 from ilo_helpers.keep.captions import Caption
