@@ -223,6 +223,7 @@ def test_committed_numbers_come_out_again(capsys, monkeypatch):
     assert ", 0 moved too far" in capsys.readouterr().out
 
 
+@pytest.mark.slow  # it starts a kernel
 def test_failing_notebook_is_named_with_its_cell(tmp_path, data, monkeypatch, capsys):
     notebook = nbformat.v4.new_notebook(
         cells=[
