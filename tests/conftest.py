@@ -24,7 +24,8 @@ from ilo_helpers.keep.paths import data_dir
 CORPUS = Path(__file__).parent / "corpus"
 LANGUAGES = ["eng_Latn", "deu_Latn", "ind_Latn", "tel_Telu", "zho_Hans", "rus_Cyrl"]
 SIZES = {"vocab_size": 400, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
-#: What trains, kills, tries hundreds of inputs, draws an explorer or its page: not in `make quick`.
+#: What trains, kills, starts kernels, tries hundreds of inputs or draws an explorer or its page:
+#: `make quick` leaves it out.
 SLOW = {"bad_input", "checks", "explorer", "faults", "fill", "finetuning", "page", "properties"}
 SLOW |= {"security", "sweep"}
 #: Half a minute to three each, so of tests in no group they begin: no process waits for the other

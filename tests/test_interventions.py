@@ -321,7 +321,7 @@ def test_a_patch_is_what_the_network_says_with_that_state(decoder, kind, asked):
 
 
 def test_hooks_are_gone_after_an_error(tiny):
-    lm, network = hooks.load_decoder(tiny("llama"))
+    lm, network = hooks.load_decoder(tiny("llama"))  # not the shared one: it has transformers' own
     ids = torch.tensor([[5, 6, 7]], device=lm.device)
     before = network(input_ids=ids).logits
 
