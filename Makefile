@@ -16,7 +16,7 @@ help:
 	@echo "make reproduce [NOTEBOOKS=\"01 03\" MODEL=… CORPUS=… K=… TAU=… SEED=… CLUSTER=… …]"
 	@echo "make parameters   what can be given to it: every parameter of every notebook"
 	@echo "make check        run the notebooks, compare their numbers with those in figures/"
-	@echo "make quick        lint, types, and the quick tests: under a minute"
+	@echo "make quick        lint, types, and the quick tests: a minute"
 	@echo "make test         lint, types, all tests but the browser's, every notebook on a slice"
 	@echo "make test-browser the explorer in a real browser (Debian: chromium)"
 	@echo "make slice        write the slice's numbers, tests/slice, anew"
